@@ -1,0 +1,1 @@
+//! The command umec: brings a node up on this machine, and looks after devices.

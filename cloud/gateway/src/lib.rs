@@ -1,0 +1,1 @@
+//! Takes datagrams of modems into Kafka, exactly once, and brings commands back down.

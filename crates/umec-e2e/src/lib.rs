@@ -1,0 +1,1 @@
+//! Whole-system tests, and the real servers that any test may start.

@@ -1,0 +1,1 @@
+//! How a process lives: configuration, logs, health, metrics, tasks, the bus, and the loop of every plugin.

@@ -1,0 +1,7 @@
+//! The resources that users write, the plan that is made from them, and the settings of every
+//! process in that plan.
+//!
+//! Pure: no socket, no file, no clock, no randomness. Texts come in, texts go out.
+
+pub mod settings;
+pub mod yaml;

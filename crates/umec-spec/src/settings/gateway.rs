@@ -1,0 +1,48 @@
+//! The settings of `umec-gateway`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// The settings of a gateway. The process's secrets folder is not used: keys have one of their own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GatewaySettings {
+    /// The UDP address for modems; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The file to which the address in use is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address_file: Option<PathBuf>,
+    /// The folder of pre-shared keys: a file per modem, 64 hexadecimal digits. It is looked into
+    /// whenever a modem without a session calls, so new modems need no restart.
+    pub keys: PathBuf,
+    /// The Kafka cluster.
+    pub kafka: Kafka,
+}
+
+/// Where records go.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Kafka {
+    /// `host:port` of some brokers, separated by commas; or `embedded`, librdkafka's own broker in
+    /// this process's memory, for trying out.
+    pub bootstrap: String,
+    /// The file to which an embedded broker's address is written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address_file: Option<PathBuf>,
+    /// The partitions of a topic that has to be created.
+    #[serde(default = "default_partitions")]
+    pub partitions: i32,
+    /// The replicas of a topic that has to be created.
+    #[serde(default = "default_replication")]
+    pub replication: i32,
+}
+
+const fn default_partitions() -> i32 {
+    6
+}
+
+const fn default_replication() -> i32 {
+    1
+}

@@ -1,0 +1,69 @@
+//! The settings of `umec-uplink`.
+
+use serde::{Deserialize, Serialize};
+use umec_wire::{MetricName, ModemName, Span};
+
+use super::{Pattern, SecretName};
+
+/// The settings of an uplink.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct UplinkSettings {
+    /// The name under which the gateway knows this node.
+    pub modem: ModemName,
+    /// The gateway, `host:port`.
+    pub gateway: String,
+    /// The secret that holds the pre-shared key: 64 hexadecimal digits.
+    pub key: SecretName,
+    /// What goes up.
+    pub send: Vec<Selection>,
+    /// The devices that the cloud may command.
+    #[serde(default)]
+    pub command: Vec<Pattern>,
+    /// The largest datagram in bytes, UDP payload.
+    #[serde(default = "default_datagram")]
+    pub datagram: usize,
+    /// How long a reading may wait for company.
+    #[serde(default = "default_linger")]
+    pub linger: Span,
+}
+
+/// One choice of what goes up; a message goes up when any choice takes it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Selection {
+    /// Which kind.
+    pub kind: SelectionKind,
+    /// The devices; all where empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub devices: Vec<Pattern>,
+    /// The metrics; all where empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<MetricName>,
+    /// The window, for aggregates; all where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<Span>,
+}
+
+/// What can go up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SelectionKind {
+    /// Raw readings.
+    Readings,
+    /// Window aggregates.
+    Aggregates,
+    /// Events.
+    Events,
+    /// Births, deaths and reasons.
+    Status,
+}
+
+/// Fits an IPv6 link of 1,280 bytes, the least that IPv6 allows (RFC 8200 section 5), with its headers.
+const fn default_datagram() -> usize {
+    1_200
+}
+
+const fn default_linger() -> Span {
+    Span::from_millis(5)
+}

@@ -1,0 +1,96 @@
+//! Something that happened: CloudEvents 1.0 in binary mode, the attributes in headers, the data as it is.
+
+use bytes::Bytes;
+
+use crate::time::Timestamp;
+
+/// One event (CloudEvents 1.0 section 3.1). On NATS and HTTP its attributes are headers with the prefix
+/// `ce-`, in Kafka with `ce_`; the data is the payload, and its media type the header `Content-Type`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Unique together with `source`.
+    pub id: String,
+    /// Where it happened: a URI reference, here `/<node>/<device>`.
+    pub source: String,
+    /// What kind of event it is, in reverse DNS notation, such as `dev.umec.door.opened`.
+    pub r#type: String,
+    /// What in the source it is about.
+    pub subject: Option<String>,
+    /// When it happened.
+    pub time: Timestamp,
+    /// The media type of `data`.
+    pub content_type: String,
+    /// The event itself.
+    pub data: Bytes,
+}
+
+impl Event {
+    /// Writes the attributes as headers with a prefix, `ce-` or `ce_`.
+    pub fn encode(&self, prefix: &'static str) -> crate::topic::Encoded {
+        let names = if prefix == "ce_" { &KAFKA } else { &DASHED };
+        let mut headers = vec![
+            ("Content-Type", self.content_type.clone()),
+            (names[0], "1.0".to_owned()),
+            (names[1], self.id.clone()),
+            (names[2], self.source.clone()),
+            (names[3], self.r#type.clone()),
+            (names[4], self.time.to_string()),
+        ];
+        if let Some(subject) = &self.subject {
+            headers.push((names[5], subject.clone()));
+        }
+        crate::topic::Encoded {
+            headers,
+            body: self.data.clone(),
+        }
+    }
+
+    /// Reads an event whose attributes are headers with a prefix.
+    pub fn decode<'h>(
+        prefix: &'static str,
+        header: &dyn Fn(&str) -> Option<&'h str>,
+        body: &[u8],
+    ) -> Result<Self, crate::topic::PayloadError> {
+        let names = if prefix == "ce_" { &KAFKA } else { &DASHED };
+        let wrong = |name, problem: String| crate::topic::PayloadError::Attribute { name, problem };
+        let needed = |name| header(name).ok_or_else(|| wrong(name, "is absent".to_owned()));
+        let version = needed(names[0])?;
+        if version != "1.0" {
+            return Err(wrong(names[0], format!("is {version:?}, not \"1.0\"")));
+        }
+        let time = needed(names[4])?;
+        Ok(Self {
+            id: needed(names[1])?.to_owned(),
+            source: needed(names[2])?.to_owned(),
+            r#type: needed(names[3])?.to_owned(),
+            subject: header(names[5]).map(str::to_owned),
+            time: time
+                .parse()
+                .map_err(|e: crate::time::TimestampError| wrong(names[4], e.to_string()))?,
+            content_type: header("Content-Type")
+                .unwrap_or("application/octet-stream")
+                .to_owned(),
+            data: Bytes::copy_from_slice(body),
+        })
+    }
+}
+
+/// The headers on NATS and HTTP.
+const DASHED: [&str; 6] = [
+    "ce-specversion",
+    "ce-id",
+    "ce-source",
+    "ce-type",
+    "ce-time",
+    "ce-subject",
+];
+
+/// The headers in Kafka.
+const KAFKA: [&str; 6] = [
+    "ce_specversion",
+    "ce_id",
+    "ce_source",
+    "ce_type",
+    "ce_time",
+    "ce_subject",
+];

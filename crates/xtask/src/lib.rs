@@ -1,0 +1,1 @@
+//! Chores of the workspace, and the tests of its own shape.

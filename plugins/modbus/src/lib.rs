@@ -1,0 +1,1 @@
+//! Reads and writes Modbus devices, over TCP and on serial lines.

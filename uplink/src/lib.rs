@@ -1,0 +1,1 @@
+//! Carries readings from the node to the gateway, and commands back: sealed, numbered, acknowledged.
