@@ -3,5 +3,6 @@
 //!
 //! Pure: no socket, no file, no clock, no randomness. Texts come in, texts go out.
 
+pub mod resource;
 pub mod settings;
 pub mod yaml;

@@ -128,7 +128,7 @@ impl Default for HttpLimits {
     }
 }
 
-fn default_windows() -> Vec<Span> {
+pub(crate) fn default_windows() -> Vec<Span> {
     vec![
         Span::from_secs(10),
         Span::from_secs(60),
@@ -136,10 +136,10 @@ fn default_windows() -> Vec<Span> {
     ]
 }
 
-const fn default_lateness() -> Span {
+pub(crate) const fn default_lateness() -> Span {
     Span::from_secs(2)
 }
 
-const fn default_command_deadline() -> Span {
+pub(crate) const fn default_command_deadline() -> Span {
     Span::from_secs(10)
 }

@@ -184,18 +184,18 @@ pub enum ByteOrder {
     Cdab,
 }
 
-const fn default_baud() -> u32 {
+pub(crate) const fn default_baud() -> u32 {
     19_200 // Modbus over Serial Line V1.02 section 3.2
 }
 
-const fn default_max_registers() -> u16 {
+pub(crate) const fn default_max_registers() -> u16 {
     125 // Modbus Application Protocol V1.1b3 section 6.3
 }
 
-const fn default_max_bits() -> u16 {
+pub(crate) const fn default_max_bits() -> u16 {
     2_000 // Modbus Application Protocol V1.1b3 section 6.1
 }
 
-const fn default_scale() -> f64 {
+pub(crate) const fn default_scale() -> f64 {
     1.0
 }

@@ -27,8 +27,8 @@ pub struct SimulatedLine {
 
 /// Where a line is offered.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[serde(tag = "kind")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(tag = "kind", deny_unknown_fields)]
 pub enum Offer {
     /// Modbus TCP on `host:port`; port 0 takes a free one.
     Tcp {
@@ -92,8 +92,8 @@ pub struct SimulatedRegister {
 
 /// A value over time, before scale and offset are taken out.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[serde(tag = "kind")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(tag = "kind", deny_unknown_fields)]
 pub enum Wave {
     /// Always the same.
     Constant {
@@ -171,8 +171,8 @@ pub struct Fault {
 
 /// What goes wrong with an answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[serde(tag = "kind")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
+#[serde(tag = "kind", deny_unknown_fields)]
 pub enum Effect {
     /// No answer.
     Silence,

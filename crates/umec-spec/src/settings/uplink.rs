@@ -60,10 +60,10 @@ pub enum SelectionKind {
 }
 
 /// Fits an IPv6 link of 1,280 bytes, the least that IPv6 allows (RFC 8200 section 5), with its headers.
-const fn default_datagram() -> usize {
+pub(crate) const fn default_datagram() -> usize {
     1_200
 }
 
-const fn default_linger() -> Span {
+pub(crate) const fn default_linger() -> Span {
     Span::from_millis(5)
 }

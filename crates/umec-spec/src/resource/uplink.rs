@@ -1,0 +1,81 @@
+//! The kind `Uplink`: the face of nodes to the cloud.
+
+use serde::{Deserialize, Serialize};
+use umec_wire::Span;
+
+use super::{Kind, Nodes};
+use crate::settings::uplink::{Selection, SelectionKind, default_datagram, default_linger};
+use crate::settings::{Pattern, SecretName};
+
+/// The face of nodes to the cloud.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Uplink {
+    /// From which nodes.
+    #[serde(default, skip_serializing_if = "Nodes::is_all")]
+    pub nodes: Nodes,
+    /// What carries the datagrams.
+    #[serde(default)]
+    pub path: Path,
+    /// The gateway, `host:port`.
+    pub gateway: String,
+    /// How a node proves to the gateway who it is.
+    pub identity: Identity,
+    /// What goes up; a message goes up when any choice takes it.
+    #[serde(default = "everything")]
+    pub send: Vec<Selection>,
+    /// The devices that the cloud may command; none where empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub command: Vec<Pattern>,
+    /// The largest datagram in bytes, UDP payload.
+    #[serde(default = "default_datagram")]
+    pub datagram: usize,
+    /// How long a reading may wait for company.
+    #[serde(default = "default_linger")]
+    pub linger: Span,
+}
+
+/// What carries the datagrams of an uplink.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Path {
+    /// A UDP socket of the node.
+    #[default]
+    Udp,
+}
+
+/// How a node proves to the gateway who it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Identity {
+    /// By a pre-shared key.
+    pub key: KeyIdentity,
+}
+
+/// A pre-shared key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct KeyIdentity {
+    /// The secret that holds it: 64 hexadecimal digits. Each node has its own.
+    pub secret: SecretName,
+}
+
+impl Kind for Uplink {
+    const KIND: &'static str = "Uplink";
+}
+
+fn everything() -> Vec<Selection> {
+    let all = |kind| Selection {
+        kind,
+        devices: Vec::new(),
+        metrics: Vec::new(),
+        window: None,
+    };
+    vec![
+        all(SelectionKind::Readings),
+        all(SelectionKind::Events),
+        all(SelectionKind::Status),
+    ]
+}
