@@ -1,1 +1,5 @@
-//! Chores of the workspace, and the tests of its own shape.
+//! Chores of the workspace, and the rules of its shape.
+//!
+//! Nothing here is linked into a program that is deployed.
+
+pub mod shape;
