@@ -46,6 +46,9 @@ pub enum Statistic {
     Max,
     /// The latest.
     Last,
+    /// How many readings came after their own window had been closed, since the window before: they
+    /// are in no aggregate. Stands only where there are any.
+    Late,
 }
 
 /// What a value belongs to: a metric, or a statistic of a metric over windows of one length.
@@ -72,7 +75,7 @@ pub enum SeriesError {
     #[error("the window of a series")]
     Window(#[source] SpanError),
     /// The statistic is not known.
-    #[error("the statistic {0:?} is not one of count, mean, min, max, last")]
+    #[error("the statistic {0:?} is not one of count, mean, min, max, last, late")]
     Statistic(String),
 }
 
@@ -174,7 +177,14 @@ impl fmt::Display for Value {
 
 impl Statistic {
     /// All of them, in the order in which they are published.
-    pub const ALL: [Self; 5] = [Self::Count, Self::Mean, Self::Min, Self::Max, Self::Last];
+    pub const ALL: [Self; 6] = [
+        Self::Count,
+        Self::Mean,
+        Self::Min,
+        Self::Max,
+        Self::Last,
+        Self::Late,
+    ];
 
     /// The name on the wire.
     pub const fn as_str(self) -> &'static str {
@@ -184,6 +194,7 @@ impl Statistic {
             Self::Min => "min",
             Self::Max => "max",
             Self::Last => "last",
+            Self::Late => "late",
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct EdgeApiSettings {
     /// The lengths of the windows that are aggregated; each divides a day.
     #[serde(default = "default_windows")]
     pub windows: Vec<Span>,
-    /// How long after its end a window waits for late readings.
+    /// How long after its end a window waits for readings; those that come later are counted as late.
     #[serde(default = "default_lateness")]
     pub lateness: Span,
     /// How long a command may take where its caller does not say.
@@ -76,6 +76,14 @@ pub struct HttpLimits {
     pub time: Span,
     /// Readings on one page.
     pub page: usize,
+    /// Messages that a stream may fall behind before it is ended; its reader resumes where it was.
+    pub behind: usize,
+    /// How long a connection may take no bytes before it is closed.
+    pub stall: Span,
+    /// How often a quiet stream shows that it lives.
+    pub heartbeat: Span,
+    /// Commands whose results are remembered; the oldest are forgotten first.
+    pub commands: usize,
 }
 
 /// One device, as the resources know it.
@@ -124,6 +132,10 @@ impl Default for HttpLimits {
             body: 64 * 1024,
             time: Span::from_secs(30),
             page: 1_000,
+            behind: 1_024,
+            stall: Span::from_secs(20),
+            heartbeat: Span::from_secs(15),
+            commands: 1_000,
         }
     }
 }
