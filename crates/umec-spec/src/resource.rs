@@ -41,7 +41,7 @@ pub trait Kind: DeserializeOwned + Serialize {
 }
 
 /// One resource; `S` is the specification of its kind.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Resource<S> {
     /// Its name, and what others have written on it.

@@ -8,6 +8,7 @@ pub mod gateway;
 pub mod modbus;
 pub mod modbus_line;
 pub mod plugin;
+pub mod stream;
 pub mod uplink;
 
 use std::net::SocketAddr;
@@ -53,9 +54,10 @@ pub struct BusSettings {
     /// How many messages are held while the server is away; the oldest are dropped first and counted.
     #[serde(default = "default_outbox")]
     pub outbox: usize,
-    /// The JetStream domain, where there is one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub domain: Option<Label>,
+    /// The prefix of the JetStream API. An account that is not the bus's own reaches the bus's
+    /// JetStream under a name of its own, since `$JS.API` is its own, empty one.
+    #[serde(default = "default_jetstream")]
+    pub jetstream: String,
     /// Who may sign what. Messages of others are dropped and counted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub trust: Vec<Trust>,
@@ -118,6 +120,10 @@ impl Default for AdminSettings {
 /// Kubernetes gives 30 s; two thirds of it leave room for the kubelet.
 const fn default_grace() -> Span {
     Span::from_secs(20)
+}
+
+fn default_jetstream() -> String {
+    "$JS.API".to_owned()
 }
 
 const fn default_outbox() -> usize {

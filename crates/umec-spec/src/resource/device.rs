@@ -9,7 +9,7 @@ use super::Kind;
 use crate::settings::modbus::{Serial, Transport};
 
 /// One thing that is read or controlled, and where it hangs. It names exactly one protocol.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Device {
     /// The node it hangs on.
