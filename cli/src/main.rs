@@ -1,3 +1,5 @@
 //! The command `umec`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    umec_cli::main()
+}
