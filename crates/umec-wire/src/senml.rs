@@ -1,9 +1,30 @@
 //! SenML (RFC 8428): packs in JSON and CBOR, both ways.
+//!
+//! Reading resolves all base fields. It refuses what would have to be guessed: records without a
+//! value or with two, sums (`s`, `bs`), fields that must be understood and are not, versions that
+//! are not known, numbers that are not finite, and times relative to "now" (below 2^28 seconds):
+//! messages are read from a stream long after they were sent, so that nobody knows the "now" that
+//! their sender meant. The update time (`ut`) is not kept.
+//!
+//! Writing shares names, times and repeated units as base fields. Times are whole microseconds and
+//! come back exactly from 1978-07-04 to 2242.
+
+mod cbor;
+mod encode;
+mod field;
+mod json;
+pub mod plain_option;
+mod record;
+mod resolve;
+
+use std::fmt;
 
 use bytes::Bytes;
 
+use self::field::Field;
+use self::resolve::{RELATIVE_BELOW_MICROS, Resolved, Resolver};
 use crate::label::{DeviceName, NodeName};
-use crate::reading::{NotFinite, Pack, Reading, SeriesError, Value};
+use crate::reading::{NotFinite, Pack, Reading, SeriesError};
 use crate::time::Timestamp;
 use crate::unit::UnknownUnit;
 
@@ -12,133 +33,138 @@ use crate::unit::UnknownUnit;
 pub enum Format {
     /// `application/senml+json`
     Json,
+    /// `application/senml+cbor`
+    Cbor,
 }
 
 /// Why bytes are not a SenML pack of the expected device.
 #[derive(Debug, thiserror::Error)]
 pub enum DecodeError {
-    /// It is no JSON array of SenML records.
-    #[error("the JSON of the pack")]
-    Json(#[source] serde_json::Error),
-    /// A record's name does not begin with `<node>/<device>/`.
-    #[error("record {record}: the name {name:?} does not begin with {expected:?}")]
-    Foreign {
-        /// Which record, from 0.
-        record: usize,
-        /// Its resolved name.
-        name: String,
-        /// What it should begin with.
-        expected: String,
+    /// The bytes are not of the format, or a field has a wrong type.
+    #[error("{place}")]
+    Syntax {
+        /// Where.
+        place: Place,
+        /// What the format's reader says.
+        source: SyntaxError,
     },
-    /// The rest of a record's name is no series.
-    #[error("record {record}: the name")]
-    Series {
+    /// A record is not one of SenML, or not one of the device.
+    #[error("record {record}")]
+    Record {
         /// Which record, from 0.
         record: usize,
         /// What is wrong with it.
-        source: SeriesError,
+        source: RecordError,
     },
-    /// A record's unit is not in the registry.
-    #[error("record {record}: the unit")]
-    Unit {
-        /// Which record, from 0.
-        record: usize,
-        /// What is wrong with it.
-        source: UnknownUnit,
-    },
-    /// A record's number is not finite.
-    #[error("record {record}: the value")]
-    NotFinite {
-        /// Which record, from 0.
-        record: usize,
-        /// What is wrong with it.
-        source: NotFinite,
-    },
-    /// The pack has no record with a value.
+    /// The pack has no record.
     #[error("the pack holds no value")]
     Empty,
 }
 
-// === impl Format ===
-
-impl Format {
-    /// The media type (RFC 8428 section 12.3).
-    pub const fn content_type(self) -> &'static str {
-        match self {
-            Self::Json => "application/senml+json",
-        }
-    }
-
-    /// The format that a media type names; parameters are ignored.
-    pub fn from_content_type(text: &str) -> Option<Self> {
-        let essence = text.split(';').next().unwrap_or_default().trim();
-        (essence == "application/senml+json").then_some(Self::Json)
-    }
+/// A place in a pack.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Place {
+    /// The pack as a whole.
+    #[default]
+    Pack,
+    /// A record, counted from 0.
+    Record(usize),
+    /// A field of a record, by its label in JSON.
+    Field(usize, &'static str),
 }
 
-/// Writes a pack. Names and times are shared as base fields.
+/// What the reader of a format says.
+#[derive(Debug, thiserror::Error)]
+pub enum SyntaxError {
+    /// About JSON.
+    #[error(transparent)]
+    Json(serde_json::Error),
+    /// About CBOR.
+    #[error(transparent)]
+    Cbor(minicbor::decode::Error),
+}
+
+/// What is wrong with a record.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub enum RecordError {
+    /// A field stands twice.
+    #[error("the field {0} stands twice")]
+    Duplicate(&'static str),
+    /// More than one of the value fields is there.
+    #[error("it has more than one of v, vs, vb and vd (RFC 8428 section 4.2)")]
+    SeveralValues,
+    /// None of the value fields is there.
+    #[error("it has none of v, vs, vb and vd")]
+    NoValue,
+    /// A sum is there.
+    #[error("the field {0}, a sum, is not carried: send the sum as a metric of its own")]
+    Sum(&'static str),
+    /// A field asks to be understood, and is not.
+    #[error("the field {0} must be understood (RFC 8428 section 4.4) and is not")]
+    MustUnderstand(String),
+    /// The version is not known.
+    #[error("the field bver: {0} is neither 10 (RFC 8428) nor 26 (with secondary units, RFC 9100)")]
+    Version(u64),
+    /// The version is not that of an earlier record.
+    #[error("the field bver: {0} differs from an earlier record's")]
+    VersionChanges(u64),
+    /// A time lies outside the years that can be written.
+    #[error("the field {field}: {seconds} seconds are no time before the year 9999")]
+    Time {
+        /// The field's label in JSON.
+        field: &'static str,
+        /// What it holds.
+        seconds: f64,
+    },
+    /// The time is relative to the time of receipt.
+    #[error("the time {} s is below 2^28 and so relative to \"now\"; give bt or t in seconds since 1970", *.micros / 1_000_000)]
+    Relative {
+        /// The sum of `bt` and `t`.
+        micros: i64,
+    },
+    /// The unit is not in the registry.
+    #[error("the unit")]
+    Unit(#[source] UnknownUnit),
+    /// The number is not finite.
+    #[error("the value")]
+    NotFinite(#[source] NotFinite),
+    /// The data is not base64url.
+    #[error("the field vd, which is base64url without padding")]
+    Base64(#[source] data_encoding::DecodeError),
+    /// The name does not begin with `<node>/<device>/`.
+    #[error("the name {name:?} does not begin with {expected:?}")]
+    Foreign {
+        /// The resolved name.
+        name: String,
+        /// What it should begin with.
+        expected: String,
+    },
+    /// The rest of the name is no series.
+    #[error("the name")]
+    Series(#[source] SeriesError),
+}
+
+/// Writes a pack.
 pub fn encode(format: Format, pack: &Pack) -> Bytes {
     match format {
-        Format::Json => encode_json(pack),
+        Format::Json => json::write(pack).into(),
+        Format::Cbor => cbor::write(pack).into(),
     }
 }
 
-/// Reads a pack about `device` on `node`: resolves base fields, checks units, refuses NaN.
+/// Reads a pack about `device` on `node`.
 pub fn decode(
     format: Format,
     node: &NodeName,
     device: &DeviceName,
     body: &[u8],
 ) -> Result<Pack, DecodeError> {
-    let records: Vec<serde_json::Map<String, serde_json::Value>> = match format {
-        Format::Json => serde_json::from_slice(body).map_err(DecodeError::Json)?,
-    };
     let expected = format!("{node}/{device}/");
-    let (mut base_name, mut base_time) = (String::new(), 0.0);
-    let mut readings = Vec::with_capacity(records.len());
-    for (record, fields) in records.iter().enumerate() {
-        if let Some(name) = fields.get("bn").and_then(|v| v.as_str()) {
-            name.clone_into(&mut base_name);
-        }
-        if let Some(time) = fields.get("bt").and_then(serde_json::Value::as_f64) {
-            base_time = time;
-        }
-        let name = fields.get("n").and_then(|v| v.as_str()).unwrap_or_default();
-        let name = format!("{base_name}{name}");
-        let value = match (fields.get("v"), fields.get("vb"), fields.get("vs")) {
-            (Some(number), _, _) => Value::number(number.as_f64().unwrap_or(f64::NAN))
-                .map_err(|source| DecodeError::NotFinite { record, source })?,
-            (_, Some(flag), _) => Value::Boolean(flag.as_bool().unwrap_or_default()),
-            (_, _, Some(text)) => Value::from(text.as_str().unwrap_or_default()),
-            _ => continue,
-        };
-        let series = name
-            .strip_prefix(&expected)
-            .ok_or_else(|| DecodeError::Foreign {
-                record,
-                name: name.clone(),
-                expected: expected.clone(),
-            })?;
-        let time = base_time
-            + fields
-                .get("t")
-                .and_then(serde_json::Value::as_f64)
-                .unwrap_or(0.0);
-        let unit = fields
-            .get("u")
-            .and_then(|v| v.as_str())
-            .map(str::parse)
-            .transpose();
-        #[expect(clippy::cast_possible_truncation, reason = "a float cast saturates")]
-        readings.push(Reading {
-            series: series
-                .parse()
-                .map_err(|source| DecodeError::Series { record, source })?,
-            time: Timestamp::from_micros((time * 1e6).round() as i64),
-            unit: unit.map_err(|source| DecodeError::Unit { record, source })?,
-            value,
-        });
-    }
+    let mut readings = Vec::new();
+    each(format, body, &mut |resolved| {
+        readings.push(reading(&resolved, &expected)?);
+        Ok(())
+    })?;
     if readings.is_empty() {
         return Err(DecodeError::Empty);
     }
@@ -149,77 +175,86 @@ pub fn decode(
     })
 }
 
-fn encode_json(pack: &Pack) -> Bytes {
-    let mut records = Vec::with_capacity(pack.readings.len());
-    let base = pack.readings.first().map_or(0, |r| r.time.as_micros());
-    for (index, reading) in pack.readings.iter().enumerate() {
-        let mut fields = serde_json::Map::new();
-        if index == 0 {
-            fields.insert(
-                "bn".into(),
-                format!("{}/{}/", pack.node, pack.device).into(),
-            );
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "53 bits hold this century's microseconds"
-            )]
-            fields.insert("bt".into(), (base as f64 / 1e6).into());
-        }
-        let offset = reading.time.as_micros() - base;
-        if offset != 0 {
-            #[expect(
-                clippy::cast_precision_loss,
-                reason = "53 bits hold this century's microseconds"
-            )]
-            fields.insert("t".into(), (offset as f64 / 1e6).into());
-        }
-        fields.insert("n".into(), reading.series.to_string().into());
-        if let Some(unit) = reading.unit {
-            fields.insert("u".into(), unit.as_str().into());
-        }
-        match &reading.value {
-            Value::Number(number) => fields.insert("v".into(), number.get().into()),
-            Value::Boolean(flag) => fields.insert("vb".into(), (*flag).into()),
-            Value::Text(text) => fields.insert("vs".into(), text.as_ref().into()),
-            Value::Opaque(bytes) => {
-                let text = data_encoding::BASE64URL_NOPAD.encode(bytes);
-                fields.insert("vd".into(), text.into())
-            }
-        };
-        records.push(serde_json::Value::Object(fields));
+/// Resolves each record of a pack.
+fn each(
+    format: Format,
+    body: &[u8],
+    take: &mut dyn FnMut(Resolved<'_>) -> Result<(), RecordError>,
+) -> Result<(), DecodeError> {
+    let mut resolver = Resolver::default();
+    let mut next = |record, fields| {
+        let result = resolver.resolve(fields).and_then(&mut *take);
+        result.map_err(|source| DecodeError::Record { record, source })
+    };
+    match format {
+        Format::Json => json::read(body, &mut next),
+        Format::Cbor => cbor::read(body, &mut next),
     }
-    serde_json::Value::Array(records).to_string().into()
 }
 
-/// A value as plain JSON, where it stands alone: a number, a boolean or a text.
-pub mod plain_option {
-    use serde::{Deserialize, Deserializer, Serializer, de};
+/// Makes a reading of a resolved record whose name begins as expected.
+fn reading(resolved: &Resolved<'_>, expected: &str) -> Result<Reading, RecordError> {
+    let series = resolved.name.strip_prefix(expected);
+    let series = series.ok_or_else(|| RecordError::Foreign {
+        name: resolved.name.to_owned(),
+        expected: expected.to_owned(),
+    })?;
+    let series = series.parse().map_err(RecordError::Series)?;
+    let micros = resolved.micros;
+    if micros < RELATIVE_BELOW_MICROS {
+        return Err(RecordError::Relative { micros });
+    }
+    Ok(Reading {
+        series,
+        time: Timestamp::from_micros(micros),
+        unit: resolved.unit,
+        value: resolved.value.clone(),
+    })
+}
 
-    use crate::reading::Value;
+// === impl Format ===
 
-    /// Writes a value as plain JSON; bytes as base64url.
-    pub fn serialize<S: Serializer>(value: &Option<Value>, to: S) -> Result<S::Ok, S::Error> {
-        match value {
-            None => to.serialize_none(),
-            Some(Value::Number(number)) => to.serialize_f64(number.get()),
-            Some(Value::Boolean(flag)) => to.serialize_bool(*flag),
-            Some(other) => to.collect_str(other),
+impl Format {
+    /// All formats.
+    pub const ALL: [Self; 2] = [Self::Json, Self::Cbor];
+
+    /// The media type (RFC 8428 section 12.3).
+    pub const fn content_type(self) -> &'static str {
+        match self {
+            Self::Json => "application/senml+json",
+            Self::Cbor => "application/senml+cbor",
         }
     }
 
-    /// Reads a number, a boolean or a text.
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Value>, D::Error> {
-        match serde_json::Value::deserialize(from)? {
-            serde_json::Value::Null => Ok(None),
-            serde_json::Value::Bool(flag) => Ok(Some(Value::Boolean(flag))),
-            serde_json::Value::String(text) => Ok(Some(Value::from(text.as_str()))),
-            serde_json::Value::Number(number) => {
-                let number = number.as_f64().unwrap_or(f64::NAN);
-                Value::number(number).map(Some).map_err(de::Error::custom)
-            }
-            _ => Err(de::Error::custom(
-                "a value is a number, a boolean or a text",
-            )),
+    /// The format that a media type names; parameters and case are ignored.
+    pub fn from_content_type(text: &str) -> Option<Self> {
+        let essence = text.split(';').next().unwrap_or_default().trim();
+        let named = |format: &Self| format.content_type().eq_ignore_ascii_case(essence);
+        Self::ALL.into_iter().find(named)
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    /// The place of a field in this record.
+    fn at(self, field: Field) -> Self {
+        match self {
+            Self::Record(record) | Self::Field(record, _) => Self::Field(record, field.name()),
+            Self::Pack => Self::Pack,
         }
     }
 }
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pack => f.write_str("the pack"),
+            Self::Record(record) => write!(f, "record {record}"),
+            Self::Field(record, field) => write!(f, "record {record}, field {field}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
