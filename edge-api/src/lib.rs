@@ -1,1 +1,4 @@
-//! Serves the node's devices to applications: REST, streams, commands, windows and aggregates.
+//! The node's face to applications: what its devices are and measure, over HTTP, as it happens and as
+//! it was, and the way to give them commands.
+
+pub mod window;
