@@ -1,0 +1,42 @@
+//! The contract of the bus: the same checks on the one in memory and on a real NATS server.
+
+#![cfg(test)]
+
+#[path = "bus/contract.rs"]
+mod contract;
+
+use contract::Setup;
+use umec_sdk::{Bus, Node};
+use umec_wire::NodeName;
+
+async fn memory() -> Setup {
+    let bus = Bus::memory();
+    let node = Node::for_test(NodeName::new("pole-7").unwrap(), Some(bus.clone()));
+    Setup::new(bus, node).await
+}
+
+macro_rules! on_memory {
+    ($($name:ident)*) => {$(
+        #[tokio::test(start_paused = true)]
+        async fn $name() {
+            contract::$name(memory().await).await;
+        }
+    )*};
+}
+
+mod in_memory {
+    use super::{contract, memory};
+
+    on_memory! {
+        a_published_message_is_followed_as_it_was_sent
+        a_message_id_is_stored_once
+        a_follow_begins_where_it_is_told
+        history_ends_where_the_stream_ended
+        a_filter_chooses_devices_and_targets
+        a_cursor_begins_after_what_was_acknowledged
+        an_outbox_delivers_everything_in_order
+        a_command_ends_in_its_result
+        a_command_that_nobody_takes_is_told_at_once
+        the_bounds_tell_what_the_stream_holds
+    }
+}
