@@ -3,6 +3,7 @@
 //!
 //! Pure: no socket, no file, no clock, no randomness. Texts come in, texts go out.
 
+pub mod modbus_plan;
 pub mod resource;
 pub mod settings;
 pub mod yaml;

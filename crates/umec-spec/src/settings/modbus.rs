@@ -1,6 +1,8 @@
 //! The settings of `umec-modbus`.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use umec_wire::Span;
@@ -182,6 +184,97 @@ pub enum ByteOrder {
     Badc,
     /// Words swapped.
     Cdab,
+}
+
+// === impl Register ===
+
+impl Register {
+    /// A plain register: big-endian, one step is 1.
+    pub const fn new(table: Table, address: u16, kind: RegisterType) -> Self {
+        Self {
+            table,
+            address,
+            kind,
+            bit: None,
+            length: None,
+            byte_order: ByteOrder::Abcd,
+            scale: default_scale(),
+            offset: 0.0,
+        }
+    }
+
+    /// How many registers it takes, or bits in the tables of bits.
+    pub fn width(&self) -> u16 {
+        match self.kind {
+            RegisterType::Bit | RegisterType::U16 | RegisterType::I16 => 1,
+            RegisterType::U32 | RegisterType::I32 | RegisterType::F32 => 2,
+            RegisterType::U64 | RegisterType::I64 | RegisterType::F64 => 4,
+            RegisterType::String => self.length.unwrap_or(1).max(1),
+        }
+    }
+
+    /// The address behind its last one, at most 65536 for a register that can be.
+    pub fn end(&self) -> u32 {
+        u32::from(self.address) + u32::from(self.width())
+    }
+}
+
+// === impl Table ===
+
+impl Table {
+    /// Whether its entries are bits rather than registers of 16 bits.
+    pub const fn holds_bits(self) -> bool {
+        matches!(self, Self::Coil | Self::Discrete)
+    }
+
+    /// Whether a master can write it.
+    pub const fn is_writable(self) -> bool {
+        matches!(self, Self::Coil | Self::Holding)
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Coil => "coil",
+            Self::Discrete => "discrete",
+            Self::Holding => "holding",
+            Self::Input => "input",
+        })
+    }
+}
+
+// === impl Transport ===
+
+impl fmt::Display for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { address } | Self::RtuOverTcp { address } => f.write_str(address),
+            Self::Serial(serial) => write!(f, "{}", serial.path.display()),
+        }
+    }
+}
+
+// === impl Serial ===
+
+impl Serial {
+    /// The bits of one character: start, eight of data, parity and one stop, or two stops without parity.
+    pub const BITS_PER_CHARACTER: u32 = 11;
+
+    /// How long one character takes on the wire.
+    pub fn character(baud: u32) -> Duration {
+        Duration::from_secs(1) * Self::BITS_PER_CHARACTER / baud.max(1)
+    }
+
+    /// The silence that separates frames: 3.5 characters, and 1.75 ms above 19200 bits per second
+    /// (Modbus over Serial Line V1.02 section 2.5.1.1).
+    pub fn silence(baud: u32) -> Duration {
+        if baud > 19_200 {
+            Duration::from_micros(1_750)
+        } else {
+            Self::character(baud) * 7 / 2
+        }
+    }
 }
 
 pub(crate) const fn default_baud() -> u32 {

@@ -185,8 +185,10 @@ pub enum Effect {
     WrongUnit,
     /// Its end is missing.
     Cut,
-    /// Its checksum is wrong (RTU).
+    /// Its checksum is wrong; on TCP, which has none, its transaction id.
     BadCrc,
+    /// It holds one register, or eight bits, less than asked for, in a frame that is right otherwise.
+    Short,
     /// An exception.
     Exception {
         /// Its code.
