@@ -5,10 +5,14 @@
 //! whoever has [`Resources`] has checked ones.
 
 mod bytes;
+mod check;
+mod decode;
 mod device;
 mod edge_api;
 mod edge_node;
+mod problem;
 mod profile;
+mod read;
 mod simulation;
 mod uplink;
 
@@ -24,6 +28,7 @@ pub use bytes::{Bytes, BytesError};
 pub use device::{CustomDevice, Device, ModbusDevice};
 pub use edge_api::EdgeApi;
 pub use edge_node::{Bus, EdgeNode, Store};
+pub use problem::{Problem, ResourceError, What};
 pub use profile::{CustomMetric, DeviceProfile, Metric, ModbusMetric, ModbusProfile};
 pub use simulation::Simulation;
 pub use uplink::{Identity, KeyIdentity, Path, Uplink};
