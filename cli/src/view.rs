@@ -276,7 +276,8 @@ pub fn age(age: Duration) -> String {
     }
 }
 
-fn clock(time: Duration) -> String {
+/// A duration as hours, minutes and seconds.
+pub fn clock(time: Duration) -> String {
     let seconds = time.as_secs();
     format!(
         "{}:{:02}:{:02}",
