@@ -1,4 +1,4 @@
-//! Metrics as Prometheus and OpenMetrics write them, as far as counts are read out of them. Pure.
+//! Metrics as Prometheus and `OpenMetrics` write them, as far as counts are read out of them. Pure.
 
 /// The sum of all samples of a metric, whatever their labels; `None` where there is no sample.
 ///

@@ -14,6 +14,7 @@ pub mod http;
 pub mod identity;
 pub mod output;
 pub mod overview;
+pub mod picture;
 pub mod plain;
 pub mod screen;
 pub mod sse;

@@ -46,17 +46,17 @@ fn process_change(before: Option<&ProcessRow>, after: &ProcessRow) -> Option<Str
     if same || (before.is_none() && after.state == "waiting") {
         return None;
     }
-    let mut line = format!("process {} {}", after.name, after.state);
-    if let Some(pid) = after.pid {
-        line += &format!(" pid {pid}");
-    }
-    if let Some(reason) = &after.reason {
-        line += &format!(": {reason}");
-    }
-    if after.state == "failed" {
-        line += &format!("; log {}", after.log.display());
-    }
-    Some(line)
+    let pid = after.pid.map(|pid| format!(" pid {pid}"));
+    let reason = after.reason.as_ref().map(|reason| format!(": {reason}"));
+    let log = (after.state == "failed").then(|| format!("; log {}", after.log.display()));
+    Some(format!(
+        "process {} {}{}{}{}",
+        after.name,
+        after.state,
+        pid.unwrap_or_default(),
+        reason.unwrap_or_default(),
+        log.unwrap_or_default()
+    ))
 }
 
 fn device_change(before: Option<&DeviceRow>, after: &DeviceRow) -> Option<String> {

@@ -93,7 +93,8 @@ mod tests {
         }
     }
 
-    const TEXT: &str = ": hello\n\nid: 7\nevent: readings\ndata: {\"a\":\ndata: 1}\n\ndata:x\r\n\r\nid: 8\n\n";
+    const TEXT: &str =
+        ": hello\n\nid: 7\nevent: readings\ndata: {\"a\":\ndata: 1}\n\ndata:x\r\n\r\nid: 8\n\n";
 
     fn expected() -> Vec<Sent> {
         vec![
