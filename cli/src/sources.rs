@@ -130,7 +130,11 @@ mod tests {
             read(&[folder.path().to_owned()]).unwrap().nodes().count(),
             1
         );
-        fs::write(path("b.yml"), NODE.replace("pole-7", "pole-8").replace("{}", "{ sit: x }")).unwrap();
+        fs::write(
+            path("b.yml"),
+            NODE.replace("pole-7", "pole-8").replace("{}", "{ sit: x }"),
+        )
+        .unwrap();
         fs::write(path("c.yaml"), [0xff, 0xfe]).unwrap();
         let error = read(&[folder.path().to_owned()]).unwrap_err().to_string();
         assert!(error.contains("b.yml:4:"), "{error}");
