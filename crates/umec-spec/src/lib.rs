@@ -3,7 +3,9 @@
 //!
 //! Pure: no socket, no file, no clock, no randomness. Texts come in, texts go out.
 
+pub mod keys;
 pub mod modbus_plan;
+pub mod plan;
 pub mod resource;
 pub mod settings;
 pub mod yaml;

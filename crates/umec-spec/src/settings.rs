@@ -3,6 +3,7 @@
 //! One type for both ends, so that they cannot disagree. A file holds one [`Process`]; secrets are
 //! named, never contained: a process finds the secret `x` in the file `x` of its secrets folder.
 
+pub mod custom;
 pub mod edge_api;
 pub mod gateway;
 pub mod modbus;
@@ -126,13 +127,23 @@ fn default_jetstream() -> String {
     "$JS.API".to_owned()
 }
 
-const fn default_outbox() -> usize {
+pub(crate) const fn default_outbox() -> usize {
     10_000
 }
 
 // === impl Pattern ===
 
 impl Pattern {
+    /// The pattern that every name matches.
+    pub fn all() -> Self {
+        Self("*".to_owned())
+    }
+
+    /// The pattern that one name alone matches.
+    pub fn exactly(name: &Label) -> Self {
+        Self(name.to_string())
+    }
+
     /// Whether `name` is meant.
     pub fn matches(&self, name: &str) -> bool {
         let mut parts = self.0.split('*');
