@@ -37,8 +37,7 @@ pub(crate) const TEST_START: Timestamp = Timestamp::from_millis(1_767_225_600_00
 // === impl Node ===
 
 impl Node {
-    /// A new run, without a bus: what [`crate::main()`] begins with, and programs that are no daemons.
-    pub fn start(name: NodeName) -> Self {
+    pub(crate) fn start(name: NodeName) -> Self {
         let clock = Clock::system();
         Self {
             name,
