@@ -27,9 +27,13 @@ pub struct Event {
 impl Event {
     /// Writes the attributes as headers with a prefix, `ce-` or `ce_`.
     pub fn encode(&self, prefix: &'static str) -> crate::topic::Encoded {
-        let names = if prefix == "ce_" { &KAFKA } else { &DASHED };
+        let (names, content_type) = if prefix == "ce_" {
+            (&KAFKA, crate::kafka::CONTENT_TYPE)
+        } else {
+            (&DASHED, crate::header::CONTENT_TYPE)
+        };
         let mut headers = vec![
-            ("Content-Type", self.content_type.clone()),
+            (content_type, self.content_type.clone()),
             (names[0], "1.0".to_owned()),
             (names[1], self.id.clone()),
             (names[2], self.source.clone()),
@@ -67,7 +71,7 @@ impl Event {
             time: time
                 .parse()
                 .map_err(|e: crate::time::TimestampError| wrong(names[4], e.to_string()))?,
-            content_type: header("Content-Type")
+            content_type: header(crate::header::CONTENT_TYPE)
                 .unwrap_or("application/octet-stream")
                 .to_owned(),
             data: Bytes::copy_from_slice(body),

@@ -7,6 +7,8 @@
 
 pub mod command;
 pub mod event;
+pub mod header;
+pub mod kafka;
 pub mod label;
 pub mod message_id;
 pub mod problem;

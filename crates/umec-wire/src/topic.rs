@@ -180,7 +180,7 @@ fn decode_pack<'h>(
     header: &dyn Fn(&str) -> Option<&'h str>,
     body: &[u8],
 ) -> Result<Pack, PayloadError> {
-    let format = match header("Content-Type") {
+    let format = match header(crate::header::CONTENT_TYPE) {
         None => senml::Format::Json,
         Some(text) => {
             senml::Format::from_content_type(text).ok_or_else(|| PayloadError::ContentType {
@@ -195,7 +195,10 @@ fn decode_pack<'h>(
 fn encode_pack(pack: &Pack) -> Encoded {
     let format = senml::Format::Json;
     Encoded {
-        headers: vec![("Content-Type", format.content_type().to_owned())],
+        headers: vec![(
+            crate::header::CONTENT_TYPE,
+            format.content_type().to_owned(),
+        )],
         body: senml::encode(format, pack),
     }
 }
@@ -240,7 +243,7 @@ impl Kind for Statuses {
 
     fn encode(payload: &Status) -> Encoded {
         Encoded {
-            headers: vec![("Content-Type", "application/json".to_owned())],
+            headers: vec![(crate::header::CONTENT_TYPE, "application/json".to_owned())],
             // A status has no map with keys other than labels, the only thing JSON could refuse.
             body: serde_json::to_vec(payload).unwrap_or_default().into(),
         }

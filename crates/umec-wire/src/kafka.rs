@@ -1,0 +1,177 @@
+//! What lies in the cloud's Kafka: topics, keys and the headers of records.
+
+use crate::label::{DeviceName, ModemName, NodeName};
+use crate::message_id::MessageId;
+use crate::subject::{Subject, Target};
+use crate::time::Timestamp;
+use crate::topic::Headers;
+
+/// The header that names the modem by which a record came.
+pub const MODEM: &str = "umec_modem";
+
+/// The header that holds the id of the message on its node's bus.
+pub const MESSAGE_ID: &str = "umec_message_id";
+
+/// The media type of a value (CloudEvents Kafka protocol binding section 3.2.1).
+pub const CONTENT_TYPE: &str = "content-type";
+
+/// What the types of messages of the platform begin with (`ce_type`).
+pub const TYPE_PREFIX: &str = "dev.umec";
+
+/// A topic that the gateway creates and knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum KafkaTopic {
+    /// What devices measure.
+    Readings,
+    /// What windows make of it.
+    Aggregates,
+    /// What happened.
+    Events,
+    /// How devices are.
+    Status,
+    /// What devices are told.
+    Commands,
+    /// How commands ended.
+    CommandResults,
+    /// How modems are.
+    Modems,
+    /// Which messages of which modem are in Kafka: the gateway's memory over restarts.
+    Marks,
+}
+
+/// How Kafka clears a topic up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cleanup {
+    /// Old records go by age and size.
+    Delete,
+    /// The last record of each key stays.
+    Compact,
+}
+
+impl KafkaTopic {
+    /// All topics.
+    pub const ALL: [Self; 8] = [
+        Self::Readings,
+        Self::Aggregates,
+        Self::Events,
+        Self::Status,
+        Self::Commands,
+        Self::CommandResults,
+        Self::Modems,
+        Self::Marks,
+    ];
+
+    /// The topic's name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Readings => "umec.readings",
+            Self::Aggregates => "umec.aggregates",
+            Self::Events => "umec.events",
+            Self::Status => "umec.status",
+            Self::Commands => "umec.commands",
+            Self::CommandResults => "umec.command-results",
+            Self::Modems => "umec.modems",
+            Self::Marks => "umec.marks",
+        }
+    }
+
+    /// How it is cleared up.
+    pub const fn cleanup(self) -> Cleanup {
+        match self {
+            Self::Readings
+            | Self::Aggregates
+            | Self::Events
+            | Self::Commands
+            | Self::CommandResults => Cleanup::Delete,
+            Self::Status | Self::Modems | Self::Marks => Cleanup::Compact,
+        }
+    }
+
+    /// What the keys are, for the documentation.
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Modems => "`<modem>`",
+            Self::Marks => "the gateway's own",
+            _ => "`<node>/<device>`",
+        }
+    }
+
+    /// What the values are, for the documentation.
+    pub const fn value(self) -> &'static str {
+        match self {
+            Self::Readings | Self::Aggregates => "SenML pack in JSON, as on the bus",
+            Self::Events => "the event's data; its attributes are the `ce_*` headers",
+            Self::Status => "status, as on the bus",
+            Self::Commands => "command request with the member `name`",
+            Self::CommandResults => "command result",
+            Self::Modems => "how the modem is: address, queue, last seen",
+            Self::Marks => "the gateway's own",
+        }
+    }
+
+    /// The topic of what a device's publisher sends; `None` for what is not carried to the cloud.
+    pub const fn of(target: &Target) -> Option<Self> {
+        match target {
+            Target::Readings => Some(Self::Readings),
+            Target::Aggregates => Some(Self::Aggregates),
+            Target::Events => Some(Self::Events),
+            Target::Status => Some(Self::Status),
+            Target::Frames | Target::Command(_) => None,
+        }
+    }
+}
+
+impl Cleanup {
+    /// The value of `cleanup.policy`.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Delete => "delete",
+            Self::Compact => "compact",
+        }
+    }
+}
+
+/// The key of everything about a device.
+pub fn key(node: &NodeName, device: &DeviceName) -> String {
+    format!("{node}/{device}")
+}
+
+/// The headers of a record that came from a node's bus: `CloudEvents` attributes by the Kafka protocol
+/// binding, and where it came from. An event brings its own attributes in place of these.
+pub fn headers(
+    subject: &Subject,
+    id: &MessageId,
+    modem: &ModemName,
+    time: Timestamp,
+    content_type: &str,
+) -> Headers {
+    vec![
+        ("ce_specversion", "1.0".to_owned()),
+        ("ce_id", id.to_string()),
+        ("ce_source", format!("/{}/{}", subject.node, subject.device)),
+        (
+            "ce_type",
+            format!("{TYPE_PREFIX}.{}", subject.target.token()),
+        ),
+        ("ce_time", time.to_string()),
+        (CONTENT_TYPE, content_type.to_owned()),
+        (MODEM, modem.to_string()),
+        (MESSAGE_ID, id.to_string()),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_stream_keeps_has_a_topic_in_the_cloud() {
+        for target in Target::PUBLISHED {
+            assert_eq!(
+                KafkaTopic::of(&target).is_some(),
+                target.is_kept(),
+                "{target:?}"
+            );
+        }
+    }
+}
