@@ -1,1 +1,3 @@
 //! Takes datagrams of modems into Kafka, exactly once, and brings commands back down.
+
+pub mod kafka;
