@@ -3,6 +3,7 @@
 //! `umec up` applies the plan that `umec-spec` makes from resources: it writes configurations, starts the
 //! processes and keeps them running. What a device, a reading or a record is, is the daemons' business.
 
+pub mod addresses;
 pub mod arguments;
 pub mod child;
 pub mod children;
@@ -16,7 +17,10 @@ pub mod output;
 pub mod overview;
 pub mod picture;
 pub mod plain;
+pub mod root;
 pub mod screen;
+pub mod shown;
+pub mod sources;
 pub mod sse;
 pub mod state;
 pub mod supervisor;

@@ -37,7 +37,8 @@ pub(crate) const TEST_START: Timestamp = Timestamp::from_millis(1_767_225_600_00
 // === impl Node ===
 
 impl Node {
-    pub(crate) fn start(name: NodeName) -> Self {
+    /// A new run, without a bus: what [`crate::main()`] begins with, and programs that are no daemons.
+    pub fn start(name: NodeName) -> Self {
         let clock = Clock::system();
         Self {
             name,

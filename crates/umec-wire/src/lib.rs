@@ -22,6 +22,7 @@ pub mod time;
 pub mod topic;
 pub mod trace;
 pub mod unit;
+pub mod uplink;
 
 pub use label::{
     CommandName, DeviceName, Label, LabelError, MetricName, ModemName, NodeName, PluginName,

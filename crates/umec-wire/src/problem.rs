@@ -251,7 +251,7 @@ mod tests {
             assert!((400..600).contains(&kind.status()), "{kind}");
             assert_eq!(ProblemKind::of(&Problem::new(kind, "")), Some(kind));
         }
-        assert!(ProblemKind::all().is_sorted_by_key(|kind| kind.status()));
+        assert!(ProblemKind::all().is_sorted_by_key(ProblemKind::status));
     }
 
     #[test]

@@ -7,7 +7,8 @@
 //! their sender meant. The update time (`ut`) is not kept.
 //!
 //! Writing shares names, times and repeated units as base fields. Times are whole microseconds and
-//! come back exactly from 1978-07-04 to 2242.
+//! come back exactly; earlier ones than 1978-07-04 (relative) and later ones than 2242-03-16 (a double
+//! holds no microseconds then) are refused on reading.
 
 mod cbor;
 mod encode;
@@ -22,7 +23,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use self::field::Field;
-use self::resolve::{RELATIVE_BELOW_MICROS, Resolved, Resolver};
+use self::resolve::{LIMIT_MICROS, RELATIVE_BELOW_MICROS, Resolved, Resolver};
 use crate::label::{DeviceName, NodeName};
 use crate::reading::{NotFinite, Pack, Reading, SeriesError};
 use crate::time::Timestamp;
@@ -108,14 +109,17 @@ pub enum RecordError {
     /// The version is not that of an earlier record.
     #[error("the field bver: {0} differs from an earlier record's")]
     VersionChanges(u64),
-    /// A time lies outside the years that can be written.
-    #[error("the field {field}: {seconds} seconds are no time before the year 9999")]
+    /// A time is later than what is carried exactly.
+    #[error("the field {field}: {seconds} seconds are beyond the year 2242")]
     Time {
         /// The field's label in JSON.
         field: &'static str,
         /// What it holds.
         seconds: f64,
     },
+    /// The sum of base time and time is later than what is carried exactly.
+    #[error("the sum of bt and t is beyond the year 2242")]
+    Late,
     /// The time is relative to the time of receipt.
     #[error("the time {} s is below 2^28 and so relative to \"now\"; give bt or t in seconds since 1970", *.micros / 1_000_000)]
     Relative {
@@ -203,6 +207,9 @@ fn reading(resolved: &Resolved<'_>, expected: &str) -> Result<Reading, RecordErr
     let micros = resolved.micros;
     if micros < RELATIVE_BELOW_MICROS {
         return Err(RecordError::Relative { micros });
+    }
+    if micros >= LIMIT_MICROS {
+        return Err(RecordError::Late);
     }
     Ok(Reading {
         series,

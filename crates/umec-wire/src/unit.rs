@@ -15,10 +15,7 @@ pub struct Unit(u8);
 
 /// Says that a text is not in the registry, and which unit may have been meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UnknownUnit {
-    text: String,
-    nearest: Option<Unit>,
-}
+pub struct UnknownUnit(String);
 
 /// How a secondary unit follows from a primary one (RFC 8798 section 3).
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -99,10 +96,7 @@ impl FromStr for Unit {
     type Err = UnknownUnit;
 
     fn from_str(text: &str) -> Result<Self, UnknownUnit> {
-        find(text).ok_or_else(|| UnknownUnit {
-            text: text.to_owned(),
-            nearest: nearest(text),
-        })
+        find(text).ok_or_else(|| UnknownUnit(text.to_owned()))
     }
 }
 
@@ -124,15 +118,15 @@ impl<'de> Deserialize<'de> for Unit {
 
 impl UnknownUnit {
     /// The unit that was probably meant.
-    pub const fn nearest(&self) -> Option<Unit> {
-        self.nearest
+    pub fn nearest(&self) -> Option<Unit> {
+        nearest(&self.0)
     }
 }
 
 impl fmt::Display for UnknownUnit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} is not a SenML unit", self.text)?;
-        match self.nearest {
+        write!(f, "{:?} is not a SenML unit", self.0)?;
+        match self.nearest() {
             Some(unit) => write!(f, "; did you mean {unit} ({})?", unit.name()),
             None => f.write_str(" (RFC 8428 section 12.1, RFC 8798); units are case-sensitive"),
         }

@@ -6,7 +6,6 @@ use super::RecordError;
 use super::field::Field;
 use super::record::{Content, Record};
 use crate::reading::Value;
-use crate::time::Timestamp;
 use crate::unit::Unit;
 
 /// The version of RFC 8428, which packs have that name none.
@@ -18,6 +17,10 @@ pub(super) const VERSION_SECONDARY_UNITS: u64 = 26;
 /// Times below this many seconds are relative to the time of receipt (RFC 8428 section 4.5.3).
 pub(super) const RELATIVE_BELOW_MICROS: i64 = (1 << 28) * 1_000_000;
 
+/// Times end here, in the year 2242: neighbouring doubles of so many seconds (2^33) lie more than a
+/// microsecond apart, so that later times would not come back as they were.
+pub(super) const LIMIT_MICROS: i64 = (1 << 33) * 1_000_000;
+
 /// The base fields that hold for the records to come.
 #[derive(Debug, Default)]
 pub(super) struct Resolver {
@@ -25,7 +28,7 @@ pub(super) struct Resolver {
     base_name: String,
     base_time: i64,
     base_unit: Option<Unit>,
-    base_value: f64,
+    base_value: Option<f64>,
     name: String,
 }
 
@@ -53,7 +56,9 @@ impl Resolver {
         }
         let value = match record.content.ok_or(RecordError::NoValue)? {
             Content::Number(number) => {
-                Value::number(self.base_value + number).map_err(RecordError::NotFinite)?
+                // Where there is no base nothing is added, since 0 and -0 make 0.
+                let number = self.base_value.map_or(number, |base| base + number);
+                Value::number(number).map_err(RecordError::NotFinite)?
             }
             Content::Boolean(flag) => Value::Boolean(flag),
             Content::Text(text) => Value::Text(Arc::from(text)),
@@ -99,18 +104,15 @@ impl Resolver {
         if let Some(unit) = &record.base_unit {
             self.base_unit = Some(unit.parse().map_err(RecordError::Unit)?);
         }
-        if let Some(value) = record.base_value {
-            self.base_value = value;
-        }
+        self.base_value = record.base_value.or(self.base_value);
         Ok(())
     }
 }
 
-/// Rounds seconds to microseconds. Exact for times of whole microseconds until the year 2242, where
-/// neighbouring doubles begin to lie more than one apart.
+/// Rounds seconds to microseconds, exactly for times of whole microseconds below the limit.
 fn micros(field: Field, seconds: f64) -> Result<i64, RecordError> {
-    #[expect(clippy::cast_precision_loss, reason = "a whole number of 38 bits")]
-    let limit = (Timestamp::LIMIT_MICROS / 1_000_000) as f64;
+    #[expect(clippy::cast_precision_loss, reason = "a power of two times 15625")]
+    let limit = (LIMIT_MICROS / 1_000_000) as f64;
     if !(-limit..limit).contains(&seconds) {
         return Err(RecordError::Time {
             field: field.name(),

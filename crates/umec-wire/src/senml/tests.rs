@@ -227,6 +227,7 @@ const BAD_PACKS: &[(&str, &str)] = &[
         "record 1: the field bver: 26",
     ),
     ("[{G,\"v\":1,\"bt\":1e300}]", "record 0: the field bt: "),
+    ("[{G,\"bt\":8e9,\"v\":1}]", "record 0: the sum of bt and t"),
     (
         "[{G,\"v\":1},{\"n\":\"pole-7/pump/x\",\"v\":1}]",
         "record 1: the name \"pole-7/pump/x\" does not",
@@ -334,6 +335,17 @@ fn a_pack_is_written_short_and_readable() {
             let read = decode(format, &pack.node, &pack.device, &body).unwrap();
             assert_eq!(read, pack, "{format:?}");
         }
+    }
+}
+
+#[test]
+fn a_negative_zero_stays_one() {
+    let written = pack(&[("x", 1_763_716_200_000_000, None, number(-0.0))]);
+    for format in Format::ALL {
+        let body = encode(format, &written);
+        let read = decode(format, &written.node, &written.device, &body).unwrap();
+        let number = read.readings[0].value.as_number().unwrap();
+        assert!(number.is_sign_negative(), "{format:?}");
     }
 }
 

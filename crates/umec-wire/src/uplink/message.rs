@@ -1,0 +1,286 @@
+//! What is sealed: each message an array in CBOR whose first member tells what it is.
+//!
+//! | up | members after the first |
+//! |---|---|
+//! | 0 batch | number, entries |
+//! | 1 fragment of a batch | number, index, how many, bytes of the batch |
+//! | 2 result of a command | id, outcome, reason, value, time |
+//! | 3 keepalive | entries that wait for acknowledgement |
+//!
+//! | down | members after the first |
+//! |---|---|
+//! | 0 acknowledgement | ranges of batch numbers: first, how many more |
+//! | 1 command | id, device, name, value, issuer, expiry |
+//! | 2 results received | ids |
+//! | 3 answer to a keepalive | why nothing is taken at present, or null |
+//!
+//! Batch numbers belong to one run of the uplink: a number stands for the same entries as long as it
+//! runs, in whatever session it is sent. A result and a command travel in the lane for commands, all
+//! else in the lane for data; in the other lane they are refused.
+
+use bytes::Bytes;
+use minicbor::decode::{Decoder, Error};
+use minicbor::encode::{Encoder, Write};
+
+use super::cbor::{self, Encoded};
+use super::datagram::Lane;
+use super::entry::Entry;
+use super::ranges::{Range, Ranges};
+use crate::command::{CommandId, CommandRequest, CommandResult};
+use crate::label::{CommandName, DeviceName};
+use crate::status::Reason;
+
+pub use super::cbor::DecodeError;
+
+/// A message from the modem to the gateway.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Up {
+    /// Entries that are acknowledged together.
+    Batch {
+        /// The number by which it is acknowledged.
+        number: u64,
+        /// What it holds.
+        entries: Vec<Entry>,
+    },
+    /// A part of a batch that is larger than a datagram.
+    Fragment(Fragment),
+    /// How a command ended; sent until received.
+    Result(CommandResult),
+    /// Asks for an answer, and keeps address translation on the way alive.
+    Keepalive {
+        /// How many entries wait for acknowledgement on the node.
+        waiting: u64,
+    },
+}
+
+/// A part of a batch in its encoding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fragment {
+    /// The number of the batch.
+    pub number: u64,
+    /// Which part this is, from 0.
+    pub index: u32,
+    /// How many parts there are.
+    pub count: u32,
+    /// The part.
+    pub bytes: Bytes,
+}
+
+/// A message from the gateway to the modem.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Down {
+    /// These batches are safe in Kafka.
+    Acknowledged(Ranges),
+    /// A device is to be told something; sent until a result arrives.
+    Command(Command),
+    /// These results are safe in Kafka.
+    ResultsReceived(Vec<CommandId>),
+    /// The gateway lives.
+    Alive {
+        /// Why it takes no batches at present.
+        refusing: Option<Reason>,
+    },
+}
+
+/// What a device is to be told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Command {
+    /// The device.
+    pub device: DeviceName,
+    /// What to do.
+    pub name: CommandName,
+    /// Id, value, issuer and expiry.
+    pub request: CommandRequest,
+}
+
+/// The most bytes that a batch with these encoded entries takes beyond the entries themselves:
+/// two heads of arrays, the kind, and the number.
+pub const BATCH_OVERHEAD: usize = 1 + 1 + 9 + 5;
+
+/// The most bytes that a fragment takes beyond its part.
+pub const FRAGMENT_OVERHEAD: usize = 1 + 1 + 9 + 5 + 5 + 5;
+
+/// Writes a batch of entries that are encoded already.
+pub fn encode_batch<'e>(number: u64, entries: impl ExactSizeIterator<Item = &'e [u8]>) -> Vec<u8> {
+    let mut bytes = cbor::to_bytes(|to| {
+        to.array(3)?.u8(0)?.u64(number)?;
+        to.array(entries.len() as u64).map(drop)
+    });
+    for entry in entries {
+        bytes.extend_from_slice(entry);
+    }
+    bytes
+}
+
+// === impl Up ===
+
+impl Up {
+    /// The lane in which this message travels.
+    pub const fn lane(&self) -> Lane {
+        match self {
+            Self::Result(_) => Lane::Command,
+            Self::Batch { .. } | Self::Fragment(_) | Self::Keepalive { .. } => Lane::Data,
+        }
+    }
+
+    /// Writes the message.
+    pub fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Batch { number, entries } => {
+                let encoded: Vec<Vec<u8>> = entries.iter().map(Entry::encode).collect();
+                encode_batch(*number, encoded.iter().map(Vec::as_slice))
+            }
+            other => cbor::to_bytes(|to| other.write(to)),
+        }
+    }
+
+    /// Reads a message that is all of `bytes`; bodies share them.
+    pub fn decode(bytes: &Bytes) -> Result<Self, DecodeError> {
+        let mut from = Decoder::new(bytes);
+        let length = from.array().map_err(DecodeError::Cbor)?;
+        let message = match (length, from.u8()?) {
+            (Some(3), 0) => Self::Batch {
+                number: from.u64()?,
+                entries: cbor::list(&mut from, |from| Entry::read(from, bytes))?,
+            },
+            (Some(5), 1) => Self::Fragment(Fragment {
+                number: from.u64()?,
+                index: from.u32()?,
+                count: from.u32()?,
+                bytes: bytes.slice_ref(from.bytes()?),
+            }),
+            (Some(6), 2) => Self::Result(CommandResult {
+                id: cbor::label(&mut from)?,
+                outcome: cbor::outcome(&mut from)?,
+                reason: cbor::option(&mut from, cbor::reason)?,
+                value: cbor::option(&mut from, cbor::value)?,
+                time: cbor::timestamp(&mut from)?,
+            }),
+            (Some(2), 3) => Self::Keepalive {
+                waiting: from.u64()?,
+            },
+            _ => return Err(Error::message("a message that is not known").into()),
+        };
+        cbor::end(&from)?;
+        Ok(message)
+    }
+
+    fn write<W: Write>(&self, to: &mut Encoder<W>) -> Encoded<W> {
+        match self {
+            // Batches are put together from entries that are bytes already.
+            Self::Batch { .. } => Ok(()),
+            Self::Fragment(fragment) => {
+                to.array(5)?.u8(1)?.u64(fragment.number)?;
+                to.u32(fragment.index)?.u32(fragment.count)?;
+                to.bytes(&fragment.bytes).map(drop)
+            }
+            Self::Result(result) => {
+                to.array(6)?.u8(2)?.str(result.id.0.as_str())?;
+                to.u8(cbor::outcome_number(result.outcome))?;
+                cbor::encode_option(to, result.reason.as_ref(), cbor::encode_reason)?;
+                cbor::encode_option(to, result.value.as_ref(), cbor::encode_value)?;
+                to.i64(result.time.as_micros()).map(drop)
+            }
+            Self::Keepalive { waiting } => to.array(2)?.u8(3)?.u64(*waiting).map(drop),
+        }
+    }
+}
+
+// === impl Down ===
+
+impl Down {
+    /// The lane in which this message travels.
+    pub const fn lane(&self) -> Lane {
+        match self {
+            Self::Command(_) | Self::ResultsReceived(_) => Lane::Command,
+            Self::Acknowledged(_) | Self::Alive { .. } => Lane::Data,
+        }
+    }
+
+    /// Writes the message.
+    pub fn encode(&self) -> Vec<u8> {
+        cbor::to_bytes(|to| self.write(to))
+    }
+
+    /// Reads a message that is all of `bytes`.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut from = Decoder::new(bytes);
+        let length = from.array().map_err(DecodeError::Cbor)?;
+        let message = match (length, from.u8()?) {
+            (Some(2), 0) => Self::Acknowledged(ranges(&mut from)?),
+            (Some(7), 1) => Self::Command(command(&mut from)?),
+            (Some(2), 2) => Self::ResultsReceived(cbor::list(&mut from, cbor::label)?),
+            (Some(2), 3) => Self::Alive {
+                refusing: cbor::option(&mut from, cbor::reason)?,
+            },
+            _ => return Err(Error::message("a message that is not known").into()),
+        };
+        cbor::end(&from)?;
+        Ok(message)
+    }
+
+    fn write<W: Write>(&self, to: &mut Encoder<W>) -> Encoded<W> {
+        match self {
+            Self::Acknowledged(ranges) => {
+                to.array(2)?.u8(0)?.array(2 * ranges.count() as u64)?;
+                for range in ranges.iter() {
+                    to.u64(range.first)?.u64(range.last - range.first)?;
+                }
+                Ok(())
+            }
+            Self::Command(Command {
+                device,
+                name,
+                request,
+            }) => {
+                to.array(7)?.u8(1)?.str(request.id.0.as_str())?;
+                to.str(device.as_str())?.str(name.as_str())?;
+                cbor::encode_option(to, request.value.as_ref(), cbor::encode_value)?;
+                to.str(&request.issuer)?;
+                to.i64(request.expires.as_micros()).map(drop)
+            }
+            Self::ResultsReceived(ids) => {
+                to.array(2)?.u8(2)?.array(ids.len() as u64)?;
+                for id in ids {
+                    to.str(id.0.as_str())?;
+                }
+                Ok(())
+            }
+            Self::Alive { refusing } => {
+                to.array(2)?.u8(3)?;
+                cbor::encode_option(to, refusing.as_ref(), cbor::encode_reason)
+            }
+        }
+    }
+}
+
+fn ranges(from: &mut Decoder<'_>) -> Result<Ranges, Error> {
+    let numbers = cbor::list(from, Decoder::u64)?;
+    let (pairs, []) = numbers.as_chunks::<2>() else {
+        return Err(Error::message("half a range"));
+    };
+    Ok(pairs
+        .iter()
+        .map(|[first, more]| Range {
+            first: *first,
+            last: first.saturating_add(*more),
+        })
+        .collect())
+}
+
+fn command(from: &mut Decoder<'_>) -> Result<Command, Error> {
+    let id = cbor::label(from)?;
+    Ok(Command {
+        device: cbor::label(from)?,
+        name: cbor::label(from)?,
+        request: CommandRequest {
+            id,
+            value: cbor::option(from, cbor::value)?,
+            issuer: from.str()?.to_owned(),
+            expires: cbor::timestamp(from)?,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests;
