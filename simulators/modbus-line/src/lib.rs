@@ -1,1 +1,21 @@
-//! Stands in for Modbus devices on TCP ports and pseudo-terminals, with waveforms and faults.
+//! Stands in for Modbus devices: units on TCP ports and pseudo-terminals, which show values over time,
+//! take writes, and go wrong in the ways that real ones do.
+//!
+//! The frame code is its own, so that a mistake in the plugin's is not answered by the same mistake.
+
+mod config;
+mod converse;
+mod exact;
+mod fault;
+mod frame;
+mod line;
+mod pdu;
+mod pty;
+mod raw;
+mod running;
+mod unit;
+mod wave;
+
+pub use config::ConfigError;
+pub use line::LineUse;
+pub use running::{Place, Running, RunningLine, StartError, start};

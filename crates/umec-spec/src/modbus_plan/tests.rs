@@ -106,8 +106,8 @@ proptest! {
     ) {
         let slave = slave(max_registers, max_gap);
         let mut apart = Apart::default();
-        alone.iter().for_each(|number| apart.isolate(*number));
-        cuts.iter().for_each(|address| apart.cut(Table::Holding, *address));
+        for number in &alone { apart.isolate(*number); }
+        for address in &cuts { apart.cut(Table::Holding, *address); }
         let requests = plan(&slave, registers.iter().enumerate(), &apart);
 
         let mut covered: Vec<usize> = requests.iter().flat_map(|r| r.registers.clone()).collect();
