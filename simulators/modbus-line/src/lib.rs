@@ -12,10 +12,12 @@ mod line;
 mod pdu;
 mod pty;
 mod raw;
+mod run;
 mod running;
 mod unit;
 mod wave;
 
 pub use config::ConfigError;
 pub use line::LineUse;
+pub use run::{PROGRAM, run};
 pub use running::{Place, Running, RunningLine, StartError, start};

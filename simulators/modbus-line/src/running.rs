@@ -137,7 +137,7 @@ impl Running {
                 file: file.clone(),
                 source,
             };
-            write_address(file, address).await.map_err(failed)?;
+            umec_sdk::write_address(file, address).map_err(failed)?;
         }
         let accepting = self
             .clone_for_task()
@@ -256,11 +256,4 @@ async fn play(mut pty: Pty, link: PathBuf, shared: Arc<Shared>, pace: Option<Pac
             Err(error) => return warn!(%error, "the serial line cannot be offered again"),
         };
     }
-}
-
-/// Writes an address for whoever started us, whole or not at all.
-async fn write_address(file: &std::path::Path, address: SocketAddr) -> io::Result<()> {
-    let beside = file.with_extension("part");
-    tokio::fs::write(&beside, address.to_string()).await?;
-    tokio::fs::rename(&beside, file).await
 }
