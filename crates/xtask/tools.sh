@@ -51,6 +51,8 @@ as_root() {
   else give_up "this needs an administrator: $*"; fi
 }
 
+# packages NAME...: installs those that are missing. The list is fetched once, and only where something is.
+listed=
 packages() {
   local missing=() package
   if ! have dpkg-query; then
@@ -61,7 +63,8 @@ packages() {
     dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
   done
   [ ${#missing[@]} = 0 ] && return
-  step "list of Debian packages" "10 s" as_root apt-get update -q
+  [ -n "$listed" ] || step "list of Debian packages" "5 s" as_root apt-get update -q
+  listed=yes
   step "Debian packages: ${missing[*]}" "30 s" as_root env DEBIAN_FRONTEND=noninteractive \
     apt-get install -qy --no-install-recommends "${missing[@]}" \
     || give_up "the package manager refused; see above"
@@ -69,11 +72,16 @@ packages() {
 
 rust_version() { "$1" --version 2>/dev/null | cut -d ' ' -f 2; }
 
+rust_by_installer() {
+  curl --proto =https --tlsv1.2 -fsSL -o "$work/rustup.sh" https://sh.rustup.rs \
+    && sh "$work/rustup.sh" -y --profile minimal --component clippy,rustfmt
+}
+
 rust() {
   local cargo_home=${CARGO_HOME:-$HOME/.cargo}
   export PATH=$cargo_home/bin:$PATH
   if have cargo && at_least $rust_wanted "$(rust_version cargo)"; then return; fi
-  if ! have rustup && have apt-cache && apt-cache show rustup >/dev/null 2>&1; then
+  if ! have rustup && have apt-cache && apt-cache policy rustup | grep -q 'Candidate: [0-9]'; then
     packages rustup
   fi
   if have rustup; then
@@ -81,8 +89,7 @@ rust() {
       && step "Rust, made the default" "1 s" rustup default stable
   else
     packages curl ca-certificates
-    step "Rust, by its own installer" "1 min" sh -c 'curl --proto =https --tlsv1.2 -fsSL https://sh.rustup.rs |
-      sh -s -- -y --profile minimal --component clippy,rustfmt'
+    step "Rust, by its own installer" "1 min" rust_by_installer
   fi || give_up "Rust $rust_wanted or later is needed and could not be installed: see rust-lang.org/tools/install, then call this again"
   hash -r
   at_least $rust_wanted "$(rust_version cargo)" \
