@@ -5,7 +5,9 @@
 //! a skip.
 
 pub mod kafka;
+pub mod markdown;
 pub mod nats;
+pub mod node;
 pub mod program;
 pub mod relay;
 pub mod tools;

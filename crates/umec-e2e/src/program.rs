@@ -1,6 +1,5 @@
 //! A program that a test has started: its log, its end, and the addresses it tells.
 
-use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -166,13 +165,16 @@ impl Running {
 
     /// The last lines of the log, with the program's name.
     pub fn tail(&self) -> String {
-        let log = self.log();
-        let lines: Vec<&str> = log.lines().collect();
-        let mut text = format!("--- {}\n", self.name);
-        for line in lines.iter().skip(lines.len().saturating_sub(TAIL)) {
-            writeln!(text, "{line}").expect("a text takes a line");
+        format!("--- {}\n{}", self.name, last_lines(&self.log(), TAIL))
+    }
+
+    /// Adds to the log what belongs to this program's story.
+    pub(crate) fn append(&self, text: &str) {
+        let log = OpenOptions::new().append(true).open(self.log_file());
+        if let Ok(mut log) = log {
+            // The log is shown where a test fails; without this part it is shown all the same.
+            drop(log.write_all(text.as_bytes()));
         }
-        text
     }
 
     fn log_file(&self) -> PathBuf {
@@ -189,6 +191,15 @@ impl Drop for Running {
         }
         self.kill();
     }
+}
+
+/// The last `count` lines of a text.
+pub(crate) fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    let from = lines.len().saturating_sub(count);
+    let mut last = lines.get(from..).unwrap_or_default().join("\n");
+    last.push('\n');
+    last
 }
 
 #[track_caller]
