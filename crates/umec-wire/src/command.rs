@@ -89,6 +89,23 @@ impl fmt::Debug for CommandId {
 // === impl Outcome ===
 
 impl Outcome {
+    /// All outcomes.
+    pub const ALL: [Self; 4] = [Self::Done, Self::Refused, Self::Failed, Self::Expired];
+
+    /// What it says about the device, for the documentation.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Done => {
+                "The device did it. `value` is what it shows after that, where it can be read back."
+            }
+            Self::Refused => {
+                "It was not tried: not allowed, not known, out of range, or the device said no."
+            }
+            Self::Failed => "It was tried, and whether the device did it is not known.",
+            Self::Expired => "Its time had run out before it could begin.",
+        }
+    }
+
     /// The name on the wire.
     pub const fn as_str(self) -> &'static str {
         match self {

@@ -27,10 +27,10 @@ pub struct Event {
 impl Event {
     /// Writes the attributes as headers with a prefix, `ce-` or `ce_`.
     pub fn encode(&self, prefix: &'static str) -> crate::topic::Encoded {
-        let (names, content_type) = if prefix == "ce_" {
-            (&KAFKA, crate::kafka::CONTENT_TYPE)
-        } else {
-            (&DASHED, crate::header::CONTENT_TYPE)
+        let names = names(prefix);
+        let content_type = match prefix {
+            "ce_" => crate::kafka::CONTENT_TYPE,
+            _ => crate::header::CONTENT_TYPE,
         };
         let mut headers = vec![
             (content_type, self.content_type.clone()),
@@ -55,7 +55,7 @@ impl Event {
         header: &dyn Fn(&str) -> Option<&'h str>,
         body: &[u8],
     ) -> Result<Self, crate::topic::PayloadError> {
-        let names = if prefix == "ce_" { &KAFKA } else { &DASHED };
+        let names = names(prefix);
         let wrong = |name, problem: String| crate::topic::PayloadError::Attribute { name, problem };
         let needed = |name| header(name).ok_or_else(|| wrong(name, "is absent".to_owned()));
         let version = needed(names[0])?;
@@ -79,22 +79,33 @@ impl Event {
     }
 }
 
-/// The headers on NATS and HTTP.
-const DASHED: [&str; 6] = [
-    "ce-specversion",
-    "ce-id",
-    "ce-source",
-    "ce-type",
-    "ce-time",
-    "ce-subject",
+/// The attributes: the header on NATS and HTTP, the header in Kafka, and what it holds.
+pub(crate) const ATTRIBUTES: [(&str, &str, &str); 6] = [
+    ("ce-specversion", "ce_specversion", "`1.0`"),
+    ("ce-id", "ce_id", "Unique together with the source."),
+    (
+        "ce-source",
+        "ce_source",
+        "Where it happened: `/<node>/<device>`.",
+    ),
+    (
+        "ce-type",
+        "ce_type",
+        "What kind of event it is, in reverse DNS notation, such as `dev.umec.door.opened`.",
+    ),
+    ("ce-time", "ce_time", "When it happened (RFC 3339)."),
+    (
+        "ce-subject",
+        "ce_subject",
+        "What in the source it is about; may be absent.",
+    ),
 ];
 
-/// The headers in Kafka.
-const KAFKA: [&str; 6] = [
-    "ce_specversion",
-    "ce_id",
-    "ce_source",
-    "ce_type",
-    "ce_time",
-    "ce_subject",
-];
+/// The headers' names in the order of [`ATTRIBUTES`], for a prefix.
+fn names(prefix: &str) -> [&'static str; 6] {
+    if prefix == "ce_" {
+        ATTRIBUTES.map(|(_, kafka, _)| kafka)
+    } else {
+        ATTRIBUTES.map(|(bus, _, _)| bus)
+    }
+}

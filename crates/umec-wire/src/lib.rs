@@ -6,6 +6,7 @@
 //! bus `umec-sdk`'s.
 
 pub mod command;
+pub mod document;
 pub mod event;
 pub mod header;
 pub mod kafka;

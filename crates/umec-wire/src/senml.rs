@@ -179,6 +179,12 @@ pub fn decode(
     })
 }
 
+/// The fields of a record for the documentation: label in JSON, label in CBOR, meaning.
+pub(crate) fn fields() -> impl Iterator<Item = (&'static str, i8, &'static str)> {
+    let fields = field::LABELS.into_iter();
+    fields.map(|(field, name, label)| (name, label, field.meaning()))
+}
+
 /// Resolves each record of a pack.
 fn each(
     format: Format,

@@ -79,6 +79,26 @@ impl Field {
         label
     }
 
+    /// What it holds, for the documentation.
+    pub(super) const fn meaning(self) -> &'static str {
+        match self {
+            Self::BaseVersion => "version: 10, or 26 where secondary units occur",
+            Self::BaseName => "base name, put before each `n`",
+            Self::BaseTime => "base time, added to each `t`",
+            Self::BaseUnit => "unit of records without `u`",
+            Self::BaseValue => "base value, added to each `v`",
+            Self::BaseSum | Self::Sum => "refused: send a sum as a metric of its own",
+            Self::Name => "name",
+            Self::Unit => "unit",
+            Self::Value => "value: a number",
+            Self::Text => "value: a text",
+            Self::Boolean => "value: true or false",
+            Self::Time => "time",
+            Self::UpdateTime => "ignored",
+            Self::Data => "value: bytes, in JSON as base64url without padding",
+        }
+    }
+
     /// The field's bit in a set of fields.
     pub(super) const fn bit(self) -> u16 {
         1 << (self as u8)
