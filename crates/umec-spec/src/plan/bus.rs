@@ -49,8 +49,8 @@ pub struct User {
 pub struct ServerPlace {
     /// Where clients are served; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// The folder of the store.
-    pub store: PathBuf,
+    /// The folder of the store; none where it is said on the server's command line.
+    pub store: Option<PathBuf>,
     /// The folder into which the server writes its ports, where somebody wants to know.
     pub ports: Option<PathBuf>,
 }
@@ -172,13 +172,16 @@ impl BusPlan {
                 format_args!("ports_file_dir: {}\n", quoted(&ports.to_string_lossy())),
             );
         }
+        text.push_str("jetstream {\n");
+        if let Some(store) = &place.store {
+            let store = quoted(&store.to_string_lossy());
+            push(&mut text, format_args!("  store_dir: {store}\n"));
+        }
         push(
             &mut text,
             format_args!(
-                "jetstream {{\n  store_dir: {store}\n  domain: {domain}\n  max_mem: {beside}\n  max_file: {file}\n  sync_interval: {sync}\n}}\n",
-                store = quoted(&place.store.to_string_lossy()),
+                "  domain: {domain}\n  max_mem: {STORE_BESIDE}\n  max_file: {file}\n  sync_interval: {sync}\n}}\n",
                 domain = quoted(self.node.as_str()),
-                beside = STORE_BESIDE,
                 file = self.stream.bytes.saturating_add(STORE_BESIDE),
                 sync = quoted(&self.sync.to_string()),
             ),
