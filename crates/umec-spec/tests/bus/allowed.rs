@@ -36,13 +36,13 @@ async fn readers_read_the_stream_in_order_and_directly() {
             .await
             .unwrap();
     }
-    for reader in ["edge-api", "uplink-cloud"] {
-        let reader = bus.connect(reader).await;
+    for name in ["edge-api", "uplink-cloud"] {
+        let reader = bus.connect(name).await;
         let context = jetstream::with_prefix(reader.client.clone(), reader.api);
         let stream = context.get_stream("UMEC").await.unwrap();
         // Only a consumer with a name can be created by a subject that tells it.
         let ordered = consumer::pull::OrderedConfig {
-            name: Some("reader".to_owned()),
+            name: Some(format!("{name}-reads")),
             ..consumer::pull::OrderedConfig::default()
         };
         let consumer = stream.create_consumer(ordered).await.unwrap();
