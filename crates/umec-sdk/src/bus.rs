@@ -8,6 +8,8 @@ mod cursor;
 mod follow;
 mod memory;
 mod message;
+#[cfg(feature = "nats")]
+mod nats;
 mod outbox;
 mod signing;
 
@@ -46,6 +48,8 @@ pub struct Bus {
 #[derive(Debug, Clone)]
 enum Broker {
     Memory(Memory),
+    #[cfg(feature = "nats")]
+    Nats(nats::Nats),
 }
 
 /// Whether the bus can be reached.
@@ -206,19 +210,31 @@ impl Bus {
     pub fn set_reachable(&self, state: BusState) {
         match &self.broker {
             Broker::Memory(memory) => memory.set_state(state),
+            #[cfg(feature = "nats")]
+            Broker::Nats(_) => {
+                tracing::warn!("a real server decides itself whether it can be reached");
+            }
         }
     }
 
     /// Connects to a NATS server. Returns also while it is away, and reconnects for ever.
-    #[expect(clippy::unused_async, reason = "the connection to NATS awaits")]
-    pub async fn connect(_settings: &BusSettings, _node: &Node) -> Result<Self, ConnectError> {
-        Err(ConnectError::NotBuilt)
+    #[cfg(feature = "nats")]
+    pub async fn connect(settings: &BusSettings, node: &Node) -> Result<Self, ConnectError> {
+        let (nats, signer) = nats::Nats::connect(settings, node).await?;
+        Ok(Self {
+            broker: Broker::Nats(nats),
+            signer,
+            trusted: Arc::new(Trusted::listed(&settings.trust, &node.metrics)),
+            clock: node.clock.clone(),
+        })
     }
 
     /// Whether the bus can be reached, now and later.
     pub fn state(&self) -> watch::Receiver<BusState> {
         match &self.broker {
             Broker::Memory(memory) => memory.state(),
+            #[cfg(feature = "nats")]
+            Broker::Nats(nats) => nats.state(),
         }
     }
 
@@ -251,37 +267,63 @@ impl Bus {
     }
 
     /// What the stream holds.
-    #[expect(clippy::unused_async, reason = "the connection to NATS awaits")]
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(clippy::unused_async, reason = "the connection to NATS awaits")
+    )]
     pub async fn bounds(&self) -> Result<StreamBounds, AskError> {
         match &self.broker {
             Broker::Memory(memory) => memory.bounds(),
+            #[cfg(feature = "nats")]
+            Broker::Nats(nats) => nats.bounds().await,
         }
     }
 
-    /// Opens the durable position `name`: it begins after the last message of which it and all before
+    /// Opens the durable position `name`, which is the process's own name: its account may acknowledge under
+    /// that alone. It begins after the last message of which it and all before
     /// it were acknowledged, and reads everything after that in order, whether it was read before or not.
     pub async fn cursor(&self, name: &Label, filter: Filter) -> Result<Cursor, AskError> {
         Cursor::open(self, name, filter).await
     }
 
     /// Creates the stream, or gives it new bounds.
-    #[expect(clippy::unused_async, reason = "the connection to NATS awaits")]
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(clippy::unused_async, reason = "the connection to NATS awaits")
+    )]
     pub async fn ensure_stream(&self, stream: &StreamSettings) -> Result<(), AskError> {
         match &self.broker {
             Broker::Memory(memory) => memory.ensure_stream(stream),
+            #[cfg(feature = "nats")]
+            Broker::Nats(nats) => nats.ensure_stream(stream).await,
         }
     }
 
     /// Opens the bus that a configuration names.
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(clippy::unused_async, reason = "the connection to NATS awaits")
+    )]
     pub(crate) async fn open(settings: &BusSettings, node: &Node) -> Result<Self, ConnectError> {
-        Self::connect(settings, node).await
+        #[cfg(feature = "nats")]
+        return Self::connect(settings, node).await;
+        #[cfg(not(feature = "nats"))]
+        {
+            let _ = (settings, node);
+            Err(ConnectError::NotBuilt)
+        }
     }
 
     /// Sends what is still queued, at most within `grace`.
-    #[expect(clippy::unused_async, reason = "the connection to NATS awaits")]
-    pub(crate) async fn close(&self, _grace: std::time::Duration) {
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(clippy::unused_async, reason = "the connection to NATS awaits")
+    )]
+    pub(crate) async fn close(&self, grace: std::time::Duration) {
         match &self.broker {
-            Broker::Memory(_) => {}
+            Broker::Memory(_) => tracing::trace!(?grace, "nothing is queued in memory"),
+            #[cfg(feature = "nats")]
+            Broker::Nats(nats) => nats.close(grace).await,
         }
     }
 
@@ -306,10 +348,15 @@ impl Bus {
         )
     }
 
-    #[expect(clippy::unused_async, reason = "the connection to NATS awaits")]
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(clippy::unused_async, reason = "the connection to NATS awaits")
+    )]
     async fn send(&self, outgoing: &Outgoing) -> Result<Ack, AskError> {
         match &self.broker {
             Broker::Memory(memory) => memory.publish(outgoing),
+            #[cfg(feature = "nats")]
+            Broker::Nats(nats) => nats.publish(outgoing).await,
         }
     }
 }

@@ -49,6 +49,8 @@ pub struct Commands {
 #[derive(Debug)]
 enum Source {
     Memory(mpsc::Receiver<Request>),
+    #[cfg(feature = "nats")]
+    Nats(Box<(super::nats::Nats, async_nats::Subscriber)>),
 }
 
 /// A command whose signer may give it.
@@ -66,6 +68,8 @@ pub struct Incoming {
 #[derive(Debug)]
 enum Reply {
     Memory(oneshot::Sender<Bytes>),
+    #[cfg(feature = "nats")]
+    Nats(Box<(super::nats::Nats, Option<async_nats::Subject>)>),
 }
 
 impl Bus {
@@ -89,7 +93,10 @@ impl Bus {
     }
 
     /// Takes the commands for a device.
-    #[expect(clippy::unused_async, reason = "the connection to NATS awaits")]
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(clippy::unused_async, reason = "the connection to NATS awaits")
+    )]
     pub async fn commands(
         &self,
         node: &NodeName,
@@ -97,6 +104,10 @@ impl Bus {
     ) -> Result<Commands, AskError> {
         let source = match &self.broker {
             Broker::Memory(memory) => Source::Memory(memory.listen(node, device)),
+            #[cfg(feature = "nats")]
+            Broker::Nats(nats) => {
+                Source::Nats(Box::new((nats.clone(), nats.listen(node, device).await?)))
+            }
         };
         Ok(Commands {
             source,
@@ -116,7 +127,16 @@ impl Bus {
     }
 
     async fn ask(&self, topic: &CommandTopic, outgoing: Outgoing) -> Result<Bytes, CommandError> {
+        let nobody = |error| match error {
+            AskError::NoStream { .. } => CommandError::NobodyListens {
+                device: topic.device.clone(),
+            },
+            AskError::Unanswered => CommandError::Unanswered,
+            error => CommandError::Ask(error),
+        };
         match &self.broker {
+            #[cfg(feature = "nats")]
+            Broker::Nats(nats) => nats.ask_device(outgoing).await.map_err(nobody),
             Broker::Memory(memory) => {
                 let (sender, answer) = oneshot::channel();
                 let request = Request {
@@ -126,12 +146,7 @@ impl Bus {
                     answer: sender,
                 };
                 let asked = memory.request(&topic.node, &topic.device, request);
-                asked.map_err(|error| match error {
-                    AskError::NoStream { .. } => CommandError::NobodyListens {
-                        device: topic.device.clone(),
-                    },
-                    error => CommandError::Ask(error),
-                })?;
+                asked.map_err(nobody)?;
                 match answer.await {
                     Ok(answer) => Ok(answer),
                     // Whoever took it has gone without an answer: as on a network, nothing comes.
@@ -233,6 +248,15 @@ impl Commands {
                 let reply = Reply::Memory(request.answer);
                 Some((request.subject, headers.collect(), request.body, reply))
             }
+            #[cfg(feature = "nats")]
+            Source::Nats(source) => {
+                let (nats, subscriber) = &mut **source;
+                let message = futures_util::StreamExt::next(subscriber).await?;
+                let headers = super::nats::header_list(message.headers.as_ref());
+                let reply = Reply::Nats(Box::new((nats.clone(), message.reply)));
+                let subject = message.subject.to_string();
+                Some((subject, headers, message.payload, reply))
+            }
         }
     }
 }
@@ -247,13 +271,24 @@ impl Incoming {
 }
 
 impl Reply {
-    #[expect(clippy::unused_async, reason = "the connection to NATS awaits")]
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(clippy::unused_async, reason = "the connection to NATS awaits")
+    )]
     async fn send(self, result: &CommandResult) {
         // A result has no map at all, so JSON cannot refuse it.
         let body = Bytes::from(serde_json::to_vec(result).unwrap_or_default());
         match self {
             // Whoever asked has given up.
             Self::Memory(answer) => drop(answer.send(body)),
+            #[cfg(feature = "nats")]
+            Self::Nats(reply) => {
+                if let (nats, Some(subject)) = *reply
+                    && let Err(error) = nats.send(subject, None, body).await
+                {
+                    warn!(command = %result.id, error = %error, "a result could not be sent");
+                }
+            }
         }
     }
 }

@@ -8,6 +8,8 @@ use umec_wire::Label;
 use super::follow::MemoryReader;
 use super::memory::Memory;
 use super::message::{Raw, Stored};
+#[cfg(feature = "nats")]
+use super::nats::NatsPosition;
 use super::signing::Trusted;
 use super::{AskError, Broker, Bus, Filter, Start};
 
@@ -27,6 +29,8 @@ enum Place {
         name: Label,
         reader: MemoryReader,
     },
+    #[cfg(feature = "nats")]
+    Nats(Box<NatsPosition>),
 }
 
 /// Which messages were read and not yet acknowledged; pure.
@@ -40,7 +44,10 @@ pub(crate) struct Floor {
 // === impl Cursor ===
 
 impl Cursor {
-    #[expect(clippy::unused_async, reason = "the connection to NATS awaits")]
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(clippy::unused_async, reason = "the connection to NATS awaits")
+    )]
     pub(super) async fn open(bus: &Bus, name: &Label, filter: Filter) -> Result<Self, AskError> {
         let (place, floor) = match &bus.broker {
             Broker::Memory(memory) => {
@@ -53,6 +60,11 @@ impl Cursor {
                     reader,
                 };
                 (place, Floor::new(floor))
+            }
+            #[cfg(feature = "nats")]
+            Broker::Nats(nats) => {
+                let position = NatsPosition::open(nats, name, filter).await?;
+                (Place::Nats(Box::new(position)), Floor::new(0))
             }
         };
         Ok(Self {
@@ -79,17 +91,24 @@ impl Cursor {
     /// moves when all before are acknowledged too.
     pub fn acknowledge(&mut self, sequence: u64) {
         if let Some(floor) = self.floor.acknowledge(sequence) {
-            match &self.place {
+            match &mut self.place {
                 Place::Memory { memory, name, .. } => memory.set_position(name, floor),
+                #[cfg(feature = "nats")]
+                Place::Nats(position) => position.acknowledge(floor),
             }
         }
     }
 
     /// Waits until the server knows what was acknowledged, as long as it can be reached.
-    #[expect(clippy::unused_async, reason = "the connection to NATS awaits")]
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(clippy::unused_async, reason = "the connection to NATS awaits")
+    )]
     pub async fn flush(&self) {
         match &self.place {
             Place::Memory { .. } => {}
+            #[cfg(feature = "nats")]
+            Place::Nats(position) => position.flush().await,
         }
     }
 
@@ -100,7 +119,9 @@ impl Cursor {
 
     async fn raw(&mut self) -> Option<Raw> {
         match &mut self.place {
-            Place::Memory { reader, .. } => reader.next().await.map(|item| item.raw),
+            Place::Memory { reader, .. } => reader.message().await.map(|(raw, _)| raw),
+            #[cfg(feature = "nats")]
+            Place::Nats(position) => position.next().await,
         }
     }
 }

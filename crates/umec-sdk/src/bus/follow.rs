@@ -7,6 +7,8 @@ use tokio::sync::watch;
 
 use super::memory::Memory;
 use super::message::{Raw, Stored};
+#[cfg(feature = "nats")]
+use super::nats::NatsReader;
 use super::signing::Trusted;
 use super::{AskError, Broker, Bus, BusState, Filter, Start};
 
@@ -21,12 +23,17 @@ pub struct Follow {
 #[derive(Debug)]
 enum Reader {
     Memory(MemoryReader),
+    #[cfg(feature = "nats")]
+    Nats(Box<NatsReader>),
 }
 
-/// A message, and whether it was the last that the stream held at the beginning.
-pub(crate) struct Item {
-    pub(crate) raw: Raw,
-    pub(crate) caught_up: bool,
+/// What a reader comes upon.
+pub(crate) enum Item {
+    /// A message, and whether it was the last that the stream held at the beginning.
+    Message { raw: Raw, caught_up: bool },
+    /// The stream held nothing at the beginning.
+    #[cfg(feature = "nats")]
+    CaughtUp,
 }
 
 #[derive(Debug)]
@@ -44,12 +51,20 @@ pub(crate) struct MemoryReader {
 // === impl Follow ===
 
 impl Follow {
-    #[expect(clippy::unused_async, reason = "the connection to NATS awaits")]
+    #[cfg_attr(
+        not(feature = "nats"),
+        expect(clippy::unused_async, reason = "the connection to NATS awaits")
+    )]
     pub(super) async fn open(bus: &Bus, start: Start, filter: Filter) -> Result<Self, AskError> {
         let (reader, caught_up) = match &bus.broker {
             Broker::Memory(memory) => {
                 let (reader, caught_up) = MemoryReader::open(memory, start, filter);
                 (Reader::Memory(reader), caught_up)
+            }
+            #[cfg(feature = "nats")]
+            Broker::Nats(nats) => {
+                let (reader, caught_up) = NatsReader::open(nats, start, filter).await?;
+                (Reader::Nats(Box::new(reader)), caught_up)
             }
         };
         Ok(Self {
@@ -62,8 +77,7 @@ impl Follow {
     /// The next message, whenever it comes; `None` when the bus is closed. Cancel safe.
     pub async fn next(&mut self) -> Option<Stored> {
         loop {
-            let item = self.item().await?;
-            if let Some(stored) = self.trusted.believe(item.raw) {
+            if let Some(stored) = self.step().await? {
                 return Some(stored);
             }
         }
@@ -72,8 +86,7 @@ impl Follow {
     /// The next of the messages that the stream held at the beginning; `None` when there are no more. Cancel safe.
     pub async fn recorded(&mut self) -> Option<Stored> {
         while !self.caught_up {
-            let item = self.item().await?;
-            if let Some(stored) = self.trusted.believe(item.raw) {
+            if let Some(stored) = self.step().await? {
                 return Some(stored);
             }
         }
@@ -85,12 +98,24 @@ impl Follow {
         self.caught_up
     }
 
-    async fn item(&mut self) -> Option<Item> {
+    /// One step of the reader; `Some(None)` where it gave no message that is believed.
+    async fn step(&mut self) -> Option<Option<Stored>> {
         let item = match &mut self.reader {
-            Reader::Memory(reader) => reader.next().await?,
+            Reader::Memory(reader) => reader.next().await,
+            #[cfg(feature = "nats")]
+            Reader::Nats(reader) => reader.next().await,
         };
-        self.caught_up |= item.caught_up;
-        Some(item)
+        match item? {
+            #[cfg(feature = "nats")]
+            Item::CaughtUp => {
+                self.caught_up = true;
+                Some(None)
+            }
+            Item::Message { raw, caught_up } => {
+                self.caught_up |= caught_up;
+                Some(self.trusted.believe(raw))
+            }
+        }
     }
 }
 
@@ -114,12 +139,17 @@ impl MemoryReader {
     }
 
     pub(crate) async fn next(&mut self) -> Option<Item> {
+        let (raw, caught_up) = self.message().await?;
+        Some(Item::Message { raw, caught_up })
+    }
+
+    pub(crate) async fn message(&mut self) -> Option<(Raw, bool)> {
         loop {
             let away = *self.news.1.borrow_and_update() != BusState::Connected;
             self.news.0.borrow_and_update();
             if !away && let Some(raw) = self.look() {
                 let caught_up = self.last.is_empty() && raw.sequence >= self.history;
-                return Some(Item { raw, caught_up });
+                return Some((raw, caught_up));
             }
             tokio::select! {
                 changed = self.news.0.changed() => changed.ok()?,

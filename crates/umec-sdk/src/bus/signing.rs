@@ -4,23 +4,27 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use data_encoding::BASE64URL_NOPAD;
+use ed25519_dalek::{Signer as _, SigningKey, VerifyingKey};
 use nkeys::KeyPair;
 use umec_spec::settings::Trust;
 use umec_wire::signature::{self, PublicKey, VerifyError, signed_bytes};
 use umec_wire::subject::{Subject, Target};
-use umec_wire::trace::{self};
+use umec_wire::trace;
 use umec_wire::{DeviceName, MessageId};
 
 use super::message::{MESSAGE_ID, Message, Raw, Stored};
 use crate::metrics::{CounterFamily, Metrics};
 
+/// A key of 56 letters, a space, and 64 bytes as base64url.
+const HEADER_LENGTH: usize = 56 + 1 + 86;
+
 /// The key of this process. It can be exchanged while messages are signed.
 #[derive(Debug, Clone)]
-pub(crate) struct Signer(Arc<RwLock<Arc<SigningKey>>>);
+pub(crate) struct Signer(Arc<RwLock<Arc<Pen>>>);
 
 #[derive(Debug)]
-struct SigningKey {
-    pair: KeyPair,
+struct Pen {
+    key: SigningKey,
     /// The public key and a space: how the header begins.
     prefix: String,
 }
@@ -42,7 +46,7 @@ enum Who {
 #[derive(Debug)]
 struct Signatory {
     key: PublicKey,
-    pair: KeyPair,
+    verifying: VerifyingKey,
     publish: HashSet<DeviceName>,
     aggregate: HashSet<DeviceName>,
     command: HashSet<DeviceName>,
@@ -52,33 +56,40 @@ struct Signatory {
 
 impl Signer {
     pub(crate) fn random() -> Self {
-        Self::new(KeyPair::new_user())
+        Self(Arc::new(RwLock::new(Arc::new(Pen::new(rand::random())))))
     }
 
     pub(crate) fn from_seed(seed: &str) -> Option<Self> {
-        let pair = KeyPair::from_seed(seed).ok()?;
-        Some(Self::new(pair))
+        let (_, secret) = nkeys::decode_seed(seed).ok()?;
+        Some(Self(Arc::new(RwLock::new(Arc::new(Pen::new(secret))))))
     }
 
-    pub(crate) fn new(pair: KeyPair) -> Self {
-        Self(Arc::new(RwLock::new(Arc::new(SigningKey::new(pair)))))
+    /// Signs with another key from here on.
+    #[cfg(feature = "nats")]
+    pub(crate) fn replace(&self, other: &Self) {
+        let pen = Arc::clone(&other.0.read().unwrap_or_else(PoisonError::into_inner));
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = pen;
     }
 
     /// The header's value for a message.
     pub(crate) fn sign(&self, subject: &str, id: &str, body: &[u8]) -> String {
-        let key = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
-        // A pair made from a seed can sign; a failure would be told as a wrong signature.
-        let bytes = key.pair.sign(&signed_bytes(subject, id, body));
-        let mut text = key.prefix.clone();
-        BASE64URL_NOPAD.encode_append(&bytes.unwrap_or_default(), &mut text);
+        let pen = Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner));
+        let signature = pen.key.sign(&signed_bytes(subject, id, body));
+        let mut text = String::with_capacity(HEADER_LENGTH);
+        text.push_str(&pen.prefix);
+        BASE64URL_NOPAD.encode_append(&signature.to_bytes(), &mut text);
         text
     }
 }
 
-impl SigningKey {
-    fn new(pair: KeyPair) -> Self {
-        let prefix = format!("{} ", pair.public_key());
-        Self { pair, prefix }
+impl Pen {
+    fn new(secret: [u8; 32]) -> Self {
+        let key = SigningKey::from_bytes(&secret);
+        // Any 32 bytes are a secret key (RFC 8032 section 5.1.5), so that the pair is always made.
+        let pair = KeyPair::new_from_raw(nkeys::KeyPairType::User, secret);
+        let public = pair.map(|pair| pair.public_key()).unwrap_or_default();
+        let prefix = format!("{public} ");
+        Self { key, prefix }
     }
 }
 
@@ -94,10 +105,10 @@ impl Trusted {
 
     pub(crate) fn listed(trust: &[Trust], metrics: &Metrics) -> Self {
         let signatories = trust.iter().filter_map(|entry| {
-            let pair = KeyPair::from_public_key(entry.key.as_str()).ok()?;
+            let (_, bytes) = nkeys::from_public_key(entry.key.as_str()).ok()?;
             let signatory = Signatory {
                 key: entry.key.clone(),
-                pair,
+                verifying: VerifyingKey::from_bytes(&bytes).ok()?,
                 publish: entry.publish.iter().cloned().collect(),
                 aggregate: entry.aggregate.iter().cloned().collect(),
                 command: entry.command.iter().cloned().collect(),
@@ -176,13 +187,12 @@ impl Trusted {
         if !devices.contains(device) {
             return Err(VerifyError::Untrusted(signatory.key.clone()));
         }
-        let bytes = BASE64URL_NOPAD
-            .decode(bytes.as_bytes())
-            .map_err(|_| VerifyError::Malformed)?;
-        match signatory
-            .pair
-            .verify(&signed_bytes(subject, id, body), &bytes)
-        {
+        let bytes = BASE64URL_NOPAD.decode(bytes.as_bytes()).ok();
+        let signature = bytes
+            .and_then(|bytes| ed25519_dalek::Signature::from_slice(&bytes).ok())
+            .ok_or(VerifyError::Malformed)?;
+        let signed = signed_bytes(subject, id, body);
+        match signatory.verifying.verify_strict(&signed, &signature) {
             Ok(()) => Ok(Some(signatory.key.clone())),
             Err(_) => Err(VerifyError::Wrong(signatory.key.clone())),
         }

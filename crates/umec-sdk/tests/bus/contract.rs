@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use umec_sdk::bus::{Ack, CommandError, Filter, Start, Stored};
+use umec_sdk::bus::{Ack, CommandError, Filter, Follow, Outbox, Start, Stored};
 use umec_sdk::{Bus, Node};
 use umec_spec::settings::stream::StreamSettings;
 use umec_wire::command::{CommandId, CommandRequest, CommandResult, Outcome};
@@ -51,7 +51,41 @@ impl Setup {
         }
     }
 
-    async fn publish(&self, device: &str, sequence: u64) -> Ack {
+    pub(crate) const fn bus(&self) -> &Bus {
+        &self.bus
+    }
+
+    pub(crate) const fn node(&self) -> &Node {
+        &self.node
+    }
+
+    pub(crate) fn outbox(&self, capacity: usize) -> Outbox {
+        let Node { tasks, metrics, .. } = &self.node;
+        self.bus.outbox(tasks, metrics, capacity)
+    }
+
+    pub(crate) fn push(&self, outbox: &Outbox, device: &str, sequence: u64) {
+        let topic = self.topic::<Readings>(device);
+        let id = Self::id(device, sequence);
+        outbox.push(&topic, &id, &self.pack(device, 1.0), None);
+    }
+
+    pub(crate) async fn follow(&self, start: Start) -> Follow {
+        self.bus.follow(start, Filter::default()).await.unwrap()
+    }
+
+    /// Position, device and sequence of what the stream holds.
+    pub(crate) async fn history(&self, start: Start, filter: Filter) -> Vec<(u64, String, u64)> {
+        let mut follow = self.bus.follow(start, filter).await.unwrap();
+        let mut all = Vec::new();
+        while let Some(stored) = follow.recorded().await {
+            all.push(seen(&stored));
+        }
+        assert!(follow.caught_up());
+        all
+    }
+
+    pub(crate) async fn publish(&self, device: &str, sequence: u64) -> Ack {
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]
         let pack = self.pack(device, sequence as f64);
         let topic = self.topic::<Readings>(device);
@@ -79,16 +113,6 @@ impl Setup {
 fn seen(stored: &Stored) -> (u64, String, u64) {
     let id = &stored.message.id;
     (stored.sequence, id.device.to_string(), id.sequence.get())
-}
-
-async fn history(setup: &Setup, start: Start, filter: Filter) -> Vec<(u64, String, u64)> {
-    let mut follow = setup.bus.follow(start, filter).await.unwrap();
-    let mut all = Vec::new();
-    while let Some(stored) = follow.recorded().await {
-        all.push(seen(&stored));
-    }
-    assert!(follow.caught_up());
-    all
 }
 
 pub(crate) async fn a_published_message_is_followed_as_it_was_sent(setup: Setup) {
@@ -157,7 +181,7 @@ pub(crate) async fn a_follow_begins_where_it_is_told(setup: Setup) {
     setup.publish_status("a", 3).await;
     let all = Filter::default();
     let sequences = async |start| -> Vec<u64> {
-        let seen = history(&setup, start, all.clone()).await;
+        let seen = setup.history(start, all.clone()).await;
         seen.into_iter().map(|(sequence, _, _)| sequence).collect()
     };
     assert_eq!(sequences(Start::First).await, [1, 2, 3, 4]);
@@ -194,14 +218,14 @@ pub(crate) async fn a_filter_chooses_devices_and_targets(setup: Setup) {
     setup.publish("b", 1).await;
     setup.publish("c", 1).await;
     let readings = Filter::targets([Target::Readings]);
-    let seen = history(&setup, Start::First, readings.clone()).await;
+    let seen = setup.history(Start::First, readings.clone()).await;
     assert_eq!(seen.len(), 3);
     let devices = vec![DeviceName::new("a").unwrap(), DeviceName::new("c").unwrap()];
     let both = Filter {
         devices,
         ..readings
     };
-    let seen = history(&setup, Start::First, both).await;
+    let seen = setup.history(Start::First, both).await;
     assert_eq!(seen, [(1, "a".to_owned(), 1), (4, "c".to_owned(), 1)]);
 }
 
@@ -229,18 +253,14 @@ pub(crate) async fn a_cursor_begins_after_what_was_acknowledged(setup: Setup) {
 }
 
 pub(crate) async fn an_outbox_delivers_everything_in_order(setup: Setup) {
-    let outbox = setup
-        .bus
-        .outbox(&setup.node.tasks, &setup.node.metrics, 1_000);
+    let outbox = setup.outbox(1_000);
     for sequence in 1..=50 {
         for device in ["a", "b", "c"] {
-            let pack = setup.pack(device, 1.0);
-            let topic = setup.topic::<Readings>(device);
-            outbox.push(&topic, &Setup::id(device, sequence), &pack, None);
+            setup.push(&outbox, device, sequence);
         }
     }
     outbox.settled().await;
-    let all = history(&setup, Start::First, Filter::default()).await;
+    let all = setup.history(Start::First, Filter::default()).await;
     for device in ["a", "b", "c"] {
         let of_device = all.iter().filter(|(_, name, _)| name == device);
         let sequences: Vec<u64> = of_device.map(|(_, _, sequence)| *sequence).collect();

@@ -1,0 +1,237 @@
+//! A durable position: a consumer whose acknowledgements move a floor.
+//!
+//! A consumer cannot be set back, so each opening makes it anew, beginning after the floor. Between
+//! its deletion and its creation a second consumer, which is never read, keeps the floor: whenever
+//! the process dies, one of the two still tells it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_nats::Subject;
+use bytes::Bytes;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tracing::{debug, info_span, warn};
+use umec_wire::Label;
+
+use super::api::{Consumer, ConsumerConfig, Deliver};
+use super::pull::{Lost, Pull};
+use super::{DEADLINE, Nats, state};
+use crate::bus::message::Raw;
+use crate::bus::{AskError, BusState, Filter};
+use crate::telemetry::chain;
+
+/// What is read and not acknowledged is never sent again while the consumer lives: that is for the next opening.
+const NEVER: Duration = Duration::from_hours(365 * 24);
+
+/// How many messages may be unacknowledged before the server sends no more.
+const MOST_UNACKNOWLEDGED: i64 = 100_000;
+
+/// The pause before an opening is tried again.
+const PAUSE: Duration = Duration::from_millis(250);
+
+/// An acknowledgement covers all before it, so that one in this time is enough.
+const ACKNOWLEDGE_EVERY: Duration = Duration::from_millis(20);
+
+/// A position on the server.
+#[derive(Debug)]
+pub(crate) struct NatsPosition {
+    nats: Nats,
+    name: Label,
+    filter: Filter,
+    /// Everything up to here is acknowledged.
+    floor: u64,
+    /// The last message that was handed out.
+    read: u64,
+    /// Where messages above the floor are acknowledged.
+    replies: BTreeMap<u64, Subject>,
+    state: watch::Receiver<BusState>,
+    pull: Option<Pull>,
+    acks: watch::Sender<Ack>,
+    confirmed: watch::Receiver<u64>,
+}
+
+/// The newest acknowledgement and its number.
+#[derive(Debug, Clone, Default)]
+struct Ack {
+    number: u64,
+    subject: Option<Subject>,
+}
+
+impl NatsPosition {
+    /// Opens the position. Where the server is away or has no stream yet, reading begins when it has.
+    pub(crate) async fn open(nats: &Nats, name: &Label, filter: Filter) -> Result<Self, AskError> {
+        let acks = watch::Sender::new(Ack::default());
+        let (confirm, confirmed) = watch::channel(0);
+        let sending = send_acks(nats.clone(), acks.subscribe(), confirm);
+        let span = info_span!("acknowledgements", position = %name);
+        drop(nats.tasks().spawn(span, sending));
+        let mut position = Self {
+            nats: nats.clone(),
+            name: name.clone(),
+            filter,
+            floor: 0,
+            read: 0,
+            replies: BTreeMap::new(),
+            state: nats.state(),
+            pull: None,
+            acks,
+            confirmed,
+        };
+        match position.create().await {
+            Err(error) if !error.may_pass() => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+        Ok(position)
+    }
+
+    /// The next message. Cancel safe: what was begun is kept in the position.
+    pub(crate) async fn next(&mut self) -> Option<Raw> {
+        loop {
+            let Some(pull) = &mut self.pull else {
+                state::connected(&mut self.state).await;
+                if let Err(error) = self.create().await {
+                    warn!(error = chain(&error), "the position cannot be opened yet");
+                    tokio::time::sleep(PAUSE).await;
+                }
+                continue;
+            };
+            let lost = tokio::select! {
+                delivered = pull.next() => match delivered {
+                    Ok(delivered) => {
+                        let sequence = delivered.raw.sequence;
+                        if let Some(raw) = self.take(delivered.raw, sequence, delivered.reply) {
+                            return Some(raw);
+                        }
+                        continue;
+                    }
+                    Err(lost) => lost,
+                },
+                // Even a short absence may have cost messages, or the server's memory of the consumer.
+                _ = self.state.changed() => Lost("away"),
+            };
+            debug!(reason = lost.0, "the position is opened again at its floor");
+            self.pull = None;
+        }
+    }
+
+    /// Says that everything up to `floor` is acknowledged.
+    pub(crate) fn acknowledge(&mut self, floor: u64) {
+        self.floor = floor;
+        let above = self.replies.split_off(&(floor + 1));
+        let below = std::mem::replace(&mut self.replies, above);
+        if let Some((_, reply)) = below.into_iter().next_back() {
+            self.send_ack(reply);
+        }
+    }
+
+    /// Waits until the server has the newest acknowledgement, as long as it can be reached.
+    pub(crate) async fn flush(&self) {
+        let number = self.acks.borrow().number;
+        let mut confirmed = self.confirmed.clone();
+        let wait = confirmed.wait_for(|confirmed| *confirmed >= number);
+        // What is not confirmed is read again at the next opening.
+        drop(timeout(DEADLINE, wait).await);
+    }
+
+    /// Hands a message out, unless it was handed out before the consumer was made anew.
+    fn take(&mut self, raw: Raw, sequence: u64, reply: Subject) -> Option<Raw> {
+        if sequence <= self.floor {
+            self.send_ack(reply);
+            return None;
+        }
+        self.replies.insert(sequence, reply);
+        if sequence <= self.read {
+            return None;
+        }
+        self.read = sequence;
+        Some(raw)
+    }
+
+    fn send_ack(&self, subject: Subject) {
+        self.acks.send_modify(|ack| {
+            ack.number += 1;
+            ack.subject = Some(subject);
+        });
+    }
+
+    /// Makes both consumers anew, each after the other keeps the floor.
+    async fn create(&mut self) -> Result<(), AskError> {
+        self.state.mark_unchanged();
+        let name = self.name.as_str();
+        let keeper = format!("{name}-floor");
+        let known = [
+            self.nats.consumer(name).await?,
+            self.nats.consumer(&keeper).await?,
+        ];
+        let floors = known.iter().flatten().map(Consumer::floor);
+        let floor = floors.fold(self.floor, u64::max);
+        let begin = Deliver::ByStartSequence {
+            opt_start_seq: floor + 1,
+        };
+        let config = |name: &str| ConsumerConfig {
+            durable_name: Some(name.to_owned()),
+            ..ConsumerConfig::new(name.to_owned(), begin.clone(), &self.filter)
+        };
+        self.nats.delete_consumer(&keeper).await?;
+        self.nats.create_consumer(&config(&keeper)).await?;
+        self.nats.delete_consumer(name).await?;
+        let read = ConsumerConfig {
+            ack_policy: "all",
+            ack_wait: u64::try_from(NEVER.as_nanos()).ok(),
+            max_ack_pending: Some(MOST_UNACKNOWLEDGED),
+            ..config(name)
+        };
+        self.nats.create_consumer(&read).await?;
+        self.replies.clear();
+        self.acks.send_modify(|ack| ack.subject = None);
+        self.pull = Some(Pull::open(&self.nats, name).await?);
+        self.floor = floor;
+        self.read = self.read.max(floor);
+        Ok(())
+    }
+}
+
+// === impl Consumer ===
+
+impl Consumer {
+    /// Up to where it is acknowledged, which is where it began at the least.
+    fn floor(&self) -> u64 {
+        let begun = self.config.opt_start_seq.saturating_sub(1);
+        self.ack_floor.stream_seq.max(begun)
+    }
+}
+
+/// Sends the newest acknowledgement until the server has it; ends with the position.
+async fn send_acks(nats: Nats, mut acks: watch::Receiver<Ack>, confirm: watch::Sender<u64>) {
+    let mut state = nats.state();
+    let mut last = false;
+    while !last {
+        last = acks.changed().await.is_err();
+        let ack = acks.borrow_and_update().clone();
+        let Some(subject) = ack.subject else {
+            confirm.send_replace(ack.number);
+            continue;
+        };
+        let body = Bytes::from_static(b"+ACK");
+        let sent = nats
+            .request(subject.to_string(), None, body, DEADLINE)
+            .await;
+        match sent {
+            Ok(_) => {
+                confirm.send_replace(ack.number);
+            }
+            Err(error) => {
+                // A new connection makes the consumer anew at the floor, which says the same.
+                debug!(error = %error, "an acknowledgement was not taken");
+                if !last {
+                    tokio::select! {
+                        () = state::connected(&mut state) => {}
+                        gone = acks.changed() => last = gone.is_err(),
+                    }
+                }
+            }
+        }
+        tokio::time::sleep(ACKNOWLEDGE_EVERY).await;
+    }
+}

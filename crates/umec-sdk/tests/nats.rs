@@ -1,0 +1,109 @@
+//! The contract of the bus on a real NATS server, and what is only true of one: it can be killed.
+
+#![cfg(test)]
+#![cfg(feature = "nats")]
+
+#[path = "nats/away.rs"]
+mod away;
+#[path = "bus/contract.rs"]
+mod contract;
+
+use std::path::Path;
+
+use contract::Setup;
+use nkeys::KeyPair;
+use umec_e2e::nats::Server;
+use umec_sdk::{Bus, Node};
+use umec_spec::settings::{BusSettings, Trust};
+use umec_wire::signature::PublicKey;
+use umec_wire::{DeviceName, NodeName};
+
+/// A connection to a server of the test's own.
+pub(crate) struct Connection {
+    pub(crate) server: Server,
+    pub(crate) settings: BusSettings,
+    _folder: tempfile::TempDir,
+}
+
+impl Connection {
+    pub(crate) fn to(server: Server) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let pair = KeyPair::new_user();
+        let credentials = write_seed(folder.path(), &pair);
+        let devices = ["a", "b", "c", "meter-3", "heater-1"];
+        let devices: Vec<DeviceName> = devices.map(|d| DeviceName::new(d).unwrap()).into();
+        let settings = BusSettings {
+            url: server.url(),
+            credentials,
+            inbox: "_INBOX.test".to_owned(),
+            outbox: 1_000,
+            jetstream: "$JS.API".to_owned(),
+            trust: vec![Trust {
+                key: PublicKey::of(&pair),
+                publish: devices.clone(),
+                aggregate: devices.clone(),
+                command: devices,
+            }],
+        };
+        Self {
+            server,
+            settings,
+            _folder: folder,
+        }
+    }
+
+    pub(crate) async fn open(&self) -> (Bus, Node) {
+        let node = Node::for_test(NodeName::new("pole-7").unwrap(), None);
+        let bus = Bus::connect(&self.settings, &node).await.unwrap();
+        connected(&bus).await;
+        (bus, node)
+    }
+
+    pub(crate) async fn setup(&self) -> Setup {
+        let (bus, node) = self.open().await;
+        Setup::new(bus, node).await
+    }
+}
+
+pub(crate) fn write_seed(folder: &Path, pair: &KeyPair) -> std::path::PathBuf {
+    let path = folder.join(format!("{}.creds", pair.public_key()));
+    std::fs::write(&path, pair.seed().unwrap()).unwrap();
+    path
+}
+
+pub(crate) async fn connected(bus: &Bus) {
+    let mut state = bus.state();
+    let connected = state.wait_for(|state| *state == umec_sdk::bus::BusState::Connected);
+    let deadline = std::time::Duration::from_secs(30);
+    tokio::time::timeout(deadline, connected)
+        .await
+        .unwrap()
+        .unwrap();
+}
+
+macro_rules! on_nats {
+    ($($name:ident)*) => {$(
+        #[tokio::test]
+        async fn $name() {
+            let connection = Connection::to(Server::start());
+            contract::$name(connection.setup().await).await;
+        }
+    )*};
+}
+
+mod on_a_server {
+    use super::{Connection, Server, contract};
+
+    on_nats! {
+        a_published_message_is_followed_as_it_was_sent
+        a_message_id_is_stored_once
+        a_follow_begins_where_it_is_told
+        history_ends_where_the_stream_ended
+        a_filter_chooses_devices_and_targets
+        a_cursor_begins_after_what_was_acknowledged
+        an_outbox_delivers_everything_in_order
+        a_command_ends_in_its_result
+        a_command_that_nobody_takes_is_told_at_once
+        the_bounds_tell_what_the_stream_holds
+    }
+}
