@@ -128,6 +128,23 @@ impl Broker {
     pub fn records(&self, topic: &str) -> Vec<Record> {
         records(&self.bootstrap(), topic)
     }
+
+    /// How many records a topic has taken, by the ends of its partitions 0 to `partitions`; 0 where there
+    /// is no such topic, or no answer.
+    pub fn count(&self, topic: &str, partitions: i32) -> i64 {
+        let mut kcat = Command::new(tools::installed("kcat"));
+        kcat.args(["-Q", "-b", &self.bootstrap()]);
+        for partition in 0..partitions {
+            kcat.args(["-t", &format!("{topic}:{partition}:-1")]);
+        }
+        let output = kcat.output().expect("kcat runs");
+        // A line is: topic [partition] offset N
+        let ends = String::from_utf8_lossy(&output.stdout).into_owned();
+        ends.lines()
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<i64>().ok())
+            .filter(|end| *end > 0)
+            .sum()
+    }
 }
 
 /// The same for a broker that the test did not start.
@@ -285,6 +302,7 @@ mod tests {
         let records = broker.records("t");
         let values: Vec<_> = records.iter().filter_map(|r| r.value.as_deref()).collect();
         assert_eq!(values, ["one", "two"]);
+        assert_eq!(broker.count("t", 1), 2);
         assert_eq!(records[0].key.as_deref(), Some("k"));
         assert_eq!(records[0].header("a"), Some("b"));
     }

@@ -5,6 +5,7 @@
 //! a skip.
 
 pub mod kafka;
+pub mod ledger;
 pub mod markdown;
 pub mod nats;
 pub mod node;

@@ -59,6 +59,14 @@ impl Node {
     /// Brings up the resources in the text `site`, or the example, with further arguments of `umec up`.
     #[track_caller]
     pub fn up(site: Option<&str>, arguments: &[&str]) -> Self {
+        let mut node = Self::start(site, arguments);
+        node.wait_until_up();
+        node
+    }
+
+    /// The same without waiting until it is up.
+    #[track_caller]
+    pub fn start(site: Option<&str>, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the node");
         let umec = binary("umec");
         let mut command = Command::new(&umec);
@@ -71,13 +79,11 @@ impl Node {
             std::fs::write(&file, site).expect("the resources are written");
             command.arg(file);
         }
-        let mut node = Self {
+        Self {
             running: Running::start(command),
             umec,
             folder,
-        };
-        node.wait_until_up();
-        node
+        }
     }
 
     /// Waits until all processes have been ready.
