@@ -1,57 +1,354 @@
-//! The processes of a node on this machine: what each needs before it starts, and how it is asked.
+//! The processes of a node on this machine: what each needs before it starts, and how it is configured
+//! once that is known. Reads and writes no file.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::addresses::Face;
+use umec_spec::plan::{NodePlan, Offered, Place, PlannedProcess, PlannedSimulator, ServerPlace};
+use umec_spec::plan::{Program, Settings};
+use umec_spec::settings::gateway::{GatewaySettings, Kafka};
+use umec_spec::settings::modbus::Transport;
+use umec_spec::settings::modbus_line::Offer;
+use umec_spec::settings::{AdminSettings, Process};
+use umec_spec::yaml::{self, YamlError};
+use umec_wire::{NodeName, Span};
+
+use crate::addresses::{Addresses, Carrier, Face};
+use crate::state::Layout;
 use crate::supervisor::Rank;
 
 /// The process that is the bus.
-pub(super) const NATS: &str = "nats";
+pub const NATS: &str = "nats";
+/// The process that is the cloud's end of uplinks.
+pub const GATEWAY: &str = "gateway";
+/// The process that serves applications.
+pub const EDGE_API: &str = "edge-api";
+
 /// The face at which a daemon tells how it is.
-pub(super) const ADMIN: &str = "admin";
+pub const ADMIN: &str = "admin";
 /// The face at which NATS clients connect.
-pub(super) const CLIENT: &str = "client";
+pub const CLIENT: &str = "client";
 /// The face at which the edge API is served.
-pub(super) const HTTP: &str = "http";
+pub const HTTP: &str = "http";
 /// The face at which modems reach the gateway.
-pub(super) const UDP: &str = "udp";
+pub const UDP: &str = "udp";
 /// The face of the broker in the gateway's memory.
-pub(super) const KAFKA: &str = "kafka";
+pub const KAFKA: &str = "kafka";
+
+/// The faces of simulated lines, by their place in the plan; the pseudo-terminals among them have none.
+const LINES: [&str; 8] = [
+    "line-0", "line-1", "line-2", "line-3", "line-4", "line-5", "line-6", "line-7",
+];
+
+/// How long a process may take to drain.
+pub const GRACE: Span = Span::from_secs(10);
 
 /// One process to run.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Service {
+pub struct Service {
     /// Its name, also that of its log and configuration.
-    pub(super) name: String,
+    pub name: String,
+    /// The name of its program.
+    pub program: &'static str,
     /// When it is stopped.
-    pub(super) rank: Rank,
-    /// The program.
-    pub(super) program: PathBuf,
-    /// What must be there before it starts.
-    pub(super) needs: Vec<Need>,
-    /// Its faces and the files to which it writes their addresses.
-    pub(super) faces: Vec<(Face, PathBuf)>,
+    pub rank: Rank,
     /// What it is.
-    pub(super) role: super::role::Role,
+    pub role: Role,
 }
 
-/// Something that must be there before a process starts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Need {
-    /// Another process serves this face.
-    Face(Face),
-    /// The stream exists.
-    Stream,
-    /// Another process has been ready once.
-    Ready(String),
+/// What a process is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Role {
+    /// The bus.
+    Nats,
+    /// What plays devices.
+    Simulator(Box<PlannedSimulator>),
+    /// The cloud's end of uplinks.
+    Gateway {
+        /// The broker's address; `None` for one in its memory.
+        kafka: Option<String>,
+    },
+    /// A plugin, the edge API, or an uplink.
+    Planned(Box<PlannedProcess>),
 }
 
-/// How a process is asked whether it does its work.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Question {
-    /// By `/readyz` at this address.
-    Ready(SocketAddr),
-    /// By a connection to this address.
-    Connect(SocketAddr),
+/// What the configurations of all processes are made from.
+#[derive(Debug)]
+pub struct Site<'a> {
+    /// Where things lie.
+    pub layout: &'a Layout,
+    /// The node.
+    pub node: &'a NodeName,
+    /// Its plan.
+    pub plan: &'a NodePlan,
+    /// Where faces are.
+    pub addresses: &'a Addresses,
+    /// Where the edge API is to be served, where that was said.
+    pub http: Option<SocketAddr>,
+}
+
+/// Why a process has no configuration yet.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigureError {
+    /// Another process does not serve this yet.
+    #[error("{0} is not served yet")]
+    Missing(String),
+    /// It cannot be written as YAML.
+    #[error("the configuration of {name}")]
+    Yaml {
+        /// The process.
+        name: String,
+        /// Why.
+        source: YamlError,
+    },
+}
+
+// === impl Service ===
+
+impl Service {
+    /// The extension of its configuration.
+    pub fn extension(&self) -> &'static str {
+        match self.role {
+            Role::Nats => "conf",
+            _ => "yaml",
+        }
+    }
+
+    /// Its faces, and the files to which it writes their addresses.
+    pub fn faces(&self, layout: &Layout) -> Vec<(Face, PathBuf)> {
+        let own = |face| (Face::new(&self.name, face), layout.address(&self.name, face));
+        match &self.role {
+            Role::Nats => Vec::new(),
+            Role::Gateway { kafka: Some(_) } => vec![own(ADMIN), own(UDP)],
+            Role::Gateway { kafka: None } => vec![own(ADMIN), own(UDP), own(KAFKA)],
+            Role::Planned(process) => match process.settings {
+                Settings::EdgeApi(_) => vec![own(ADMIN), own(HTTP)],
+                _ => vec![own(ADMIN)],
+            },
+            Role::Simulator(simulator) => {
+                let offered = simulator.offered(&layout.run());
+                let lines = LINES.into_iter().zip(offered);
+                let lines = lines.filter_map(|(face, offered)| match offered {
+                    Offered::AddressFile(file) => Some((Face::new(&self.name, face), file)),
+                    Offered::Link(_) => None,
+                });
+                lines.chain([own(ADMIN)]).collect()
+            }
+        }
+    }
+
+    /// The text of its configuration.
+    pub fn configure(&self, site: &Site<'_>) -> Result<String, ConfigureError> {
+        let yaml = |source| ConfigureError::Yaml {
+            name: self.name.clone(),
+            source,
+        };
+        match &self.role {
+            Role::Nats => Ok(site.plan.bus.server_configuration(&ServerPlace {
+                listen: site
+                    .addresses
+                    .wish(&Face::new(NATS, CLIENT), Carrier::Tcp),
+                store: site.layout.nats(),
+                ports: Some(site.layout.run()),
+            })),
+            Role::Simulator(simulator) => self.simulator(simulator, site).map_err(yaml),
+            Role::Gateway { kafka } => self.gateway(kafka.as_deref(), site).map_err(yaml),
+            Role::Planned(process) => {
+                let place = self.place(site)?;
+                let mut process = process.as_ref().clone();
+                settle(&mut process, site)?;
+                process.configuration(&place).map_err(yaml)
+            }
+        }
+    }
+
+    fn admin(&self, site: &Site<'_>) -> AdminSettings {
+        AdminSettings {
+            listen: site
+                .addresses
+                .wish(&Face::new(&self.name, ADMIN), Carrier::Tcp),
+            address_file: Some(site.layout.address(&self.name, ADMIN)),
+        }
+    }
+
+    fn place(&self, site: &Site<'_>) -> Result<Place, ConfigureError> {
+        let bus = site.need(NATS, CLIENT)?;
+        Ok(Place {
+            bus: format!("nats://{bus}"),
+            credentials: credentials(site.layout, &self.name),
+            secrets: site.layout.secrets(),
+            admin: self.admin(site).listen,
+            addresses: Some(site.layout.run()),
+            grace: GRACE,
+        })
+    }
+
+    fn simulator(
+        &self,
+        simulator: &PlannedSimulator,
+        site: &Site<'_>,
+    ) -> Result<String, YamlError> {
+        let mut settings = simulator.settings(&site.layout.run());
+        for (line, face) in settings.lines.iter_mut().zip(LINES) {
+            if let Offer::Tcp { listen, .. } | Offer::RtuOverTcp { listen, .. } = &mut line.offer {
+                let wish = site
+                    .addresses
+                    .wish(&Face::new(&self.name, face), Carrier::Tcp);
+                *listen = wish.to_string();
+            }
+        }
+        yaml::to_string(&Process {
+            node: site.node.clone(),
+            bus: None,
+            admin: self.admin(site),
+            secrets: None,
+            grace: GRACE,
+            settings,
+        })
+    }
+
+    fn gateway(&self, kafka: Option<&str>, site: &Site<'_>) -> Result<String, YamlError> {
+        let udp = Face::new(&self.name, UDP);
+        yaml::to_string(&Process {
+            node: site.node.clone(),
+            bus: None,
+            admin: self.admin(site),
+            secrets: None,
+            grace: GRACE,
+            settings: GatewaySettings {
+                listen: site.addresses.wish(&udp, Carrier::Udp),
+                address_file: Some(site.layout.address(&self.name, UDP)),
+                keys: site.layout.modem_keys(),
+                kafka: Kafka {
+                    bootstrap: kafka.unwrap_or("embedded").to_owned(),
+                    address_file: kafka
+                        .is_none()
+                        .then(|| site.layout.address(&self.name, KAFKA)),
+                    partitions: 1,
+                    replication: 1,
+                },
+            },
+        })
+    }
+}
+
+// === impl Site ===
+
+impl Site<'_> {
+    fn need(&self, process: &str, face: &'static str) -> Result<SocketAddr, ConfigureError> {
+        let address = self.addresses.of(&Face::new(process, face));
+        address.ok_or_else(|| ConfigureError::Missing(format!("{process} {face}")))
+    }
+}
+
+/// The credentials of a user of the bus.
+pub fn credentials(layout: &Layout, user: &str) -> PathBuf {
+    layout.creds().join(format!("{user}.creds"))
+}
+
+/// Whether the gateway that an uplink names is this machine.
+pub fn is_loopback(gateway: &str) -> bool {
+    let host = gateway.rsplit_once(':').map_or(gateway, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    host == "localhost"
+        || host
+            .parse::<std::net::IpAddr>()
+            .is_ok_and(|ip| ip.is_loopback())
+}
+
+/// Puts the addresses of this machine into a process's settings.
+fn settle(process: &mut PlannedProcess, site: &Site<'_>) -> Result<(), ConfigureError> {
+    match &mut process.settings {
+        Settings::EdgeApi(settings) => {
+            let face = Face::new(process.name.as_str(), HTTP);
+            settings.listen = match (site.http, settings.listen.port()) {
+                (Some(said), _) => said,
+                (None, 0) => site.addresses.wish(&face, Carrier::Tcp),
+                (None, _) => settings.listen,
+            };
+        }
+        Settings::Uplink(settings) if is_loopback(&settings.gateway) => {
+            settings.gateway = site.need(GATEWAY, UDP)?.to_string();
+        }
+        Settings::Modbus(settings) => {
+            for link in &mut settings.links {
+                if let Some(played) = played(&link.link.transport, site)? {
+                    link.link.transport = played;
+                }
+            }
+        }
+        Settings::Uplink(_) | Settings::Custom(_) => {}
+    }
+    Ok(())
+}
+
+/// Where a simulator offers a line, where one plays it.
+fn played(line: &Transport, site: &Site<'_>) -> Result<Option<Transport>, ConfigureError> {
+    for simulator in &site.plan.simulators {
+        let lines = simulator.lines.iter().zip(LINES);
+        let offered = simulator.offered(&site.layout.run());
+        for ((planned, face), offered) in lines.zip(offered) {
+            if planned.stands_in_for != *line {
+                continue;
+            }
+            let place = match offered {
+                Offered::AddressFile(_) => site.need(simulator.name.as_str(), face)?.to_string(),
+                Offered::Link(link) => {
+                    // A simulator that has written its own address has made its links before.
+                    site.need(simulator.name.as_str(), ADMIN)?;
+                    link.display().to_string()
+                }
+            };
+            return Ok(Some(planned.transport_at(&place)));
+        }
+    }
+    Ok(None)
+}
+
+/// The processes of a node, in the order in which they are shown.
+pub fn services(plan: &NodePlan, kafka: &str) -> Vec<Service> {
+    let mut services = vec![Service {
+        name: NATS.to_owned(),
+        program: "nats-server",
+        rank: Rank(0),
+        role: Role::Nats,
+    }];
+    services.extend(plan.simulators.iter().map(|simulator| Service {
+        name: simulator.name.to_string(),
+        program: simulator.program,
+        rank: Rank(0),
+        role: Role::Simulator(Box::new(simulator.clone())),
+    }));
+    let uplinks = plan.processes.iter().filter_map(|p| match &p.settings {
+        Settings::Uplink(settings) => Some(settings),
+        _ => None,
+    });
+    if uplinks.into_iter().any(|uplink| is_loopback(&uplink.gateway)) {
+        services.push(Service {
+            name: GATEWAY.to_owned(),
+            program: "umec-gateway",
+            rank: Rank(0),
+            role: Role::Gateway {
+                kafka: (kafka != "embedded").then(|| kafka.to_owned()),
+            },
+        });
+    }
+    let planned = plan.processes.iter().filter_map(|process| {
+        let Program::Ours(program) = process.program else {
+            return None;
+        };
+        let rank = match process.settings {
+            // Plugins stop first, so that what they have sampled still goes its way.
+            Settings::Modbus(_) | Settings::Custom(_) => Rank(2),
+            Settings::EdgeApi(_) | Settings::Uplink(_) => Rank(1),
+        };
+        Some(Service {
+            name: process.name.to_string(),
+            program,
+            rank,
+            role: Role::Planned(Box::new(process.clone())),
+        })
+    });
+    services.extend(planned);
+    services
 }
