@@ -15,7 +15,7 @@ pub struct Face {
     /// The process.
     pub process: String,
     /// Which of its faces.
-    pub face: &'static str,
+    pub face: String,
 }
 
 /// The addresses that are in use.
@@ -38,10 +38,10 @@ pub enum Carrier {
 
 impl Face {
     /// A face of a process.
-    pub fn new(process: &str, face: &'static str) -> Self {
+    pub fn new(process: &str, face: &str) -> Self {
         Self {
             process: process.to_owned(),
-            face,
+            face: face.to_owned(),
         }
     }
 

@@ -6,6 +6,7 @@ use umec_wire::status::{State, Status};
 use umec_wire::{DeviceName, MessageId, Reading, Timestamp, Unit, Value};
 
 use crate::overview::{DeviceRow, DeviceState};
+use crate::shown::{Device, Place};
 
 /// How many messages of a device may be on their way to the cloud before the oldest are no longer followed.
 const FOLLOWED: usize = 4_096;
@@ -21,7 +22,7 @@ pub struct Picture {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Served {
     /// Where they stand in the node's stream.
-    pub stream: u64,
+    pub place: Place,
     /// Which message they came in.
     pub id: MessageId,
     /// The readings.
@@ -30,9 +31,10 @@ pub struct Served {
 
 #[derive(Debug, Default)]
 struct Seen {
-    status: Option<Status>,
-    /// The metrics in the order in which they were first heard of.
-    values: Vec<(String, Value, Option<Unit>)>,
+    state: DeviceState,
+    reason: Option<String>,
+    /// The metrics in the order of the profile, as far as that is known.
+    values: Vec<(String, Option<(Value, Option<Unit>)>)>,
     sampled: Option<Timestamp>,
     served: Option<u64>,
     in_cloud: Option<u64>,
@@ -43,38 +45,58 @@ struct Seen {
 // === impl Picture ===
 
 impl Picture {
-    /// Adds a device of which nothing has been heard yet.
-    pub fn expect(&mut self, device: DeviceName) {
-        self.devices.entry(device).or_default();
+    /// Takes a device as the edge API knows it.
+    pub fn device(&mut self, device: &Device) {
+        let seen = self.devices.entry(device.name.clone()).or_default();
+        seen.state = match device.state.as_str() {
+            "up" => DeviceState::Up,
+            "down" => DeviceState::Down,
+            _ => DeviceState::Unknown,
+        };
+        seen.reason = device.why();
+        for metric in &device.metrics {
+            seen.value(metric.name.as_str());
+        }
+        for (metric, latest) in &device.latest {
+            let value = latest.value.clone().map(|value| (value, latest.unit));
+            *seen.value(metric.as_str()) = value;
+            seen.sampled = seen.sampled.max(Some(latest.time));
+        }
+        seen.served = seen.served.or(device.last().map(|l| l.sequence.get()));
     }
 
     /// Takes readings.
     pub fn readings(&mut self, served: Served) {
-        self.served += 1;
-        let seen = self.devices.entry(served.id.device.clone()).or_default();
-        let sequence = served.id.sequence.get();
-        seen.served = Some(sequence);
-        seen.on_the_way.push_back((served.stream, sequence));
-        if seen.on_the_way.len() > FOLLOWED {
-            seen.on_the_way.pop_front();
-        }
+        let seen = self.pass(served.place, &served.id);
         for reading in served.readings {
             seen.sampled = seen.sampled.max(Some(reading.time));
-            let name = reading.series.to_string();
-            let known = seen
-                .values
-                .iter_mut()
-                .find(|(metric, _, _)| *metric == name);
-            match known {
-                Some((_, value, unit)) => (*value, *unit) = (reading.value, reading.unit),
-                None => seen.values.push((name, reading.value, reading.unit)),
-            }
+            *seen.value(&reading.series.to_string()) = Some((reading.value, reading.unit));
         }
     }
 
-    /// Takes a status.
-    pub fn status(&mut self, device: DeviceName, status: Status) {
-        self.devices.entry(device).or_default().status = Some(status);
+    /// Takes a status that came in a message.
+    pub fn status(&mut self, place: Place, id: &MessageId, status: &Status) {
+        let seen = self.pass(place, id);
+        seen.state = match status.state {
+            State::Up => DeviceState::Up,
+            State::Down => DeviceState::Down,
+        };
+        seen.reason = reason(status);
+    }
+
+    /// Notes that the edge API has shown a message, or a part of one.
+    fn pass(&mut self, place: Place, id: &MessageId) -> &mut Seen {
+        let seen = self.devices.entry(id.device.clone()).or_default();
+        if place.whole {
+            self.served += 1;
+            let sequence = id.sequence.get();
+            seen.served = Some(sequence);
+            seen.on_the_way.push_back((place.message, sequence));
+            if seen.on_the_way.len() > FOLLOWED {
+                seen.on_the_way.pop_front();
+            }
+        }
+        seen
     }
 
     /// Hears that the cloud has everything up to this place in the stream.
@@ -105,19 +127,25 @@ impl Picture {
 // === impl Seen ===
 
 impl Seen {
+    /// The place of a metric's value.
+    fn value(&mut self, metric: &str) -> &mut Option<(Value, Option<Unit>)> {
+        let known = self.values.iter().position(|(name, _)| name == metric);
+        let index = known.unwrap_or_else(|| {
+            self.values.push((metric.to_owned(), None));
+            self.values.len() - 1
+        });
+        &mut self.values[index].1
+    }
+
     fn row(&self, name: &DeviceName, now: Timestamp) -> DeviceRow {
-        let values = self.values.iter();
-        let values = values.map(|(metric, value, unit)| (metric.clone(), told(value, *unit)));
+        let values = self.values.iter().filter_map(|(metric, value)| {
+            let (value, unit) = value.as_ref()?;
+            Some((metric.clone(), told(value, *unit)))
+        });
         DeviceRow {
             name: name.to_string(),
-            state: self
-                .status
-                .as_ref()
-                .map_or(DeviceState::Unknown, |status| match status.state {
-                    State::Up => DeviceState::Up,
-                    State::Down => DeviceState::Down,
-                }),
-            reason: self.status.as_ref().and_then(reason),
+            state: self.state,
+            reason: self.reason.clone(),
             values: values.collect(),
             age: self.sampled.map(|at| now.saturating_since(at)),
             served: self.served,
@@ -189,7 +217,10 @@ mod tests {
 
     fn served(name: &str, stream: u64, sequence: u64, value: f64) -> Served {
         Served {
-            stream,
+            place: Place {
+                message: stream,
+                whole: true,
+            },
             id: MessageId {
                 device: device(name),
                 boot: Boot::new(Timestamp::from_millis(1), 1),
@@ -223,12 +254,22 @@ mod tests {
     }
 
     #[test]
-    fn a_device_of_which_nothing_is_heard_is_told_as_such() {
+    fn a_device_is_known_before_its_first_reading_and_its_metrics_keep_their_order() {
         let mut picture = Picture::default();
-        picture.expect(device("a"));
+        let device: Device = serde_json::from_str(
+            r#"{"name":"a","state":"unknown","metrics":[{"name":"temperature"},{"name":"heater"}],
+                "latest":{"heater":{"value":true,"time":"2026-01-01T00:00:00Z",
+                "boot":"019aa5ad7640beef","sequence":7}}}"#,
+        )
+        .unwrap();
+        picture.device(&device);
         let rows = picture.rows(Timestamp::from_millis(0));
         assert_eq!(rows[0].state, DeviceState::Unknown);
-        assert_eq!(rows[0].age, None);
+        assert_eq!(rows[0].values, [("heater".to_owned(), "on".to_owned())]);
+        assert_eq!(rows[0].served, Some(7));
+        picture.readings(served("a", 10, 8, 20.0));
+        let rows = picture.rows(Timestamp::from_millis(0));
+        assert_eq!(rows[0].values[0].0, "temperature");
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! The processes of a node on this machine: what each needs before it starts, and how it is configured
 //! once that is known. Reads and writes no file.
 
+use std::collections::BTreeSet;
+use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use umec_spec::plan::{NodePlan, Offered, Place, PlannedProcess, PlannedSimulator, ServerPlace};
 use umec_spec::plan::{Program, Settings};
@@ -34,11 +36,6 @@ pub const HTTP: &str = "http";
 pub const UDP: &str = "udp";
 /// The face of the broker in the gateway's memory.
 pub const KAFKA: &str = "kafka";
-
-/// The faces of simulated lines, by their place in the plan; the pseudo-terminals among them have none.
-const LINES: [&str; 8] = [
-    "line-0", "line-1", "line-2", "line-3", "line-4", "line-5", "line-6", "line-7",
-];
 
 /// How long a process may take to drain.
 pub const GRACE: Span = Span::from_secs(10);
@@ -83,6 +80,8 @@ pub struct Site<'a> {
     pub plan: &'a NodePlan,
     /// Where faces are.
     pub addresses: &'a Addresses,
+    /// The pseudo-terminals that simulators have made.
+    pub links: &'a BTreeSet<PathBuf>,
     /// Where the edge API is to be served, where that was said.
     pub http: Option<SocketAddr>,
 }
@@ -114,6 +113,12 @@ impl Service {
         }
     }
 
+    /// What its program is told.
+    pub fn arguments(config: &Path) -> Vec<OsString> {
+        // Ours and nats-server agree on the name of this option.
+        vec!["--config".into(), config.as_os_str().to_owned()]
+    }
+
     /// Its faces, and the files to which it writes their addresses.
     pub fn faces(&self, layout: &Layout) -> Vec<(Face, PathBuf)> {
         let own = |face| (Face::new(&self.name, face), layout.address(&self.name, face));
@@ -127,14 +132,27 @@ impl Service {
             },
             Role::Simulator(simulator) => {
                 let offered = simulator.offered(&layout.run());
-                let lines = LINES.into_iter().zip(offered);
-                let lines = lines.filter_map(|(face, offered)| match offered {
-                    Offered::AddressFile(file) => Some((Face::new(&self.name, face), file)),
+                let lines = offered.into_iter().enumerate();
+                let lines = lines.filter_map(|(index, offered)| match offered {
+                    Offered::AddressFile(file) => Some((line(&self.name, index), file)),
                     Offered::Link(_) => None,
                 });
                 lines.chain([own(ADMIN)]).collect()
             }
         }
+    }
+
+    /// The pseudo-terminals that it makes.
+    pub fn links(&self, layout: &Layout) -> Vec<PathBuf> {
+        let Role::Simulator(simulator) = &self.role else {
+            return Vec::new();
+        };
+        let offered = simulator.offered(&layout.run()).into_iter();
+        let links = offered.filter_map(|offered| match offered {
+            Offered::Link(link) => Some(link),
+            Offered::AddressFile(_) => None,
+        });
+        links.collect()
     }
 
     /// The text of its configuration.
@@ -172,7 +190,7 @@ impl Service {
     }
 
     fn place(&self, site: &Site<'_>) -> Result<Place, ConfigureError> {
-        let bus = site.need(NATS, CLIENT)?;
+        let bus = site.need(&Face::new(NATS, CLIENT))?;
         Ok(Place {
             bus: format!("nats://{bus}"),
             credentials: credentials(site.layout, &self.name),
@@ -189,12 +207,11 @@ impl Service {
         site: &Site<'_>,
     ) -> Result<String, YamlError> {
         let mut settings = simulator.settings(&site.layout.run());
-        for (line, face) in settings.lines.iter_mut().zip(LINES) {
-            if let Offer::Tcp { listen, .. } | Offer::RtuOverTcp { listen, .. } = &mut line.offer {
-                let wish = site
-                    .addresses
-                    .wish(&Face::new(&self.name, face), Carrier::Tcp);
-                *listen = wish.to_string();
+        for (index, played) in settings.lines.iter_mut().enumerate() {
+            if let Offer::Tcp { listen, .. } | Offer::RtuOverTcp { listen, .. } = &mut played.offer
+            {
+                let face = line(&self.name, index);
+                *listen = site.addresses.wish(&face, Carrier::Tcp).to_string();
             }
         }
         yaml::to_string(&Process {
@@ -235,10 +252,15 @@ impl Service {
 // === impl Site ===
 
 impl Site<'_> {
-    fn need(&self, process: &str, face: &'static str) -> Result<SocketAddr, ConfigureError> {
-        let address = self.addresses.of(&Face::new(process, face));
-        address.ok_or_else(|| ConfigureError::Missing(format!("{process} {face}")))
+    fn need(&self, face: &Face) -> Result<SocketAddr, ConfigureError> {
+        let address = self.addresses.of(face);
+        address.ok_or_else(|| ConfigureError::Missing(format!("{} {}", face.process, face.face)))
     }
+}
+
+/// The face of a simulated line, by its place in the plan.
+fn line(simulator: &str, index: usize) -> Face {
+    Face::new(simulator, &format!("line-{index}"))
 }
 
 /// The credentials of a user of the bus.
@@ -268,7 +290,7 @@ fn settle(process: &mut PlannedProcess, site: &Site<'_>) -> Result<(), Configure
             };
         }
         Settings::Uplink(settings) if is_loopback(&settings.gateway) => {
-            settings.gateway = site.need(GATEWAY, UDP)?.to_string();
+            settings.gateway = site.need(&Face::new(GATEWAY, UDP))?.to_string();
         }
         Settings::Modbus(settings) => {
             for link in &mut settings.links {
@@ -285,18 +307,17 @@ fn settle(process: &mut PlannedProcess, site: &Site<'_>) -> Result<(), Configure
 /// Where a simulator offers a line, where one plays it.
 fn played(line: &Transport, site: &Site<'_>) -> Result<Option<Transport>, ConfigureError> {
     for simulator in &site.plan.simulators {
-        let lines = simulator.lines.iter().zip(LINES);
         let offered = simulator.offered(&site.layout.run());
-        for ((planned, face), offered) in lines.zip(offered) {
+        let lines = simulator.lines.iter().zip(offered).enumerate();
+        for (index, (planned, offered)) in lines {
             if planned.stands_in_for != *line {
                 continue;
             }
             let place = match offered {
-                Offered::AddressFile(_) => site.need(simulator.name.as_str(), face)?.to_string(),
+                Offered::AddressFile(_) => site.need(&line(simulator.name.as_str(), index))?.to_string(),
+                Offered::Link(link) if site.links.contains(&link) => link.display().to_string(),
                 Offered::Link(link) => {
-                    // A simulator that has written its own address has made its links before.
-                    site.need(simulator.name.as_str(), ADMIN)?;
-                    link.display().to_string()
+                    return Err(ConfigureError::Missing(link.display().to_string()));
                 }
             };
             return Ok(Some(planned.transport_at(&place)));

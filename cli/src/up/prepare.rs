@@ -1,0 +1,60 @@
+//! What is on disk before anything starts: secrets, credentials, keys of modems.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use umec_spec::plan::{NodePlan, Settings};
+
+use super::service::{credentials, is_loopback};
+use crate::failure::Failure;
+use crate::state::{Layout, write_private};
+
+/// Writes credentials anew, and secrets where there are none yet: a person may have put his own there.
+pub fn write(layout: &Layout, plan: &NodePlan) -> Result<(), Failure> {
+    for user in &plan.bus.users {
+        let path = credentials(layout, user.name.as_str());
+        write_private(&path, user.credentials.reveal().as_bytes()).map_err(cannot(&path))?;
+    }
+    for process in &plan.processes {
+        for secret in &process.secrets {
+            let path = layout.secrets().join(secret.name.0.as_str());
+            keep(&path, secret.value.reveal()).map_err(cannot(&path))?;
+        }
+        if let Settings::Uplink(uplink) = &process.settings
+            && is_loopback(&uplink.gateway)
+        {
+            let from = layout.secrets().join(uplink.key.0.as_str());
+            let to = layout.modem_keys().join(uplink.modem.as_str());
+            let key = fs::read(&from).map_err(cannot(&from))?;
+            write_private(&to, &key).map_err(cannot(&to))?;
+        }
+    }
+    Ok(())
+}
+
+/// The tokens of the edge API by name, and the files that hold them.
+pub fn tokens(layout: &Layout, plan: &NodePlan) -> BTreeMap<String, PathBuf> {
+    let apis = plan.processes.iter().filter_map(|p| match &p.settings {
+        Settings::EdgeApi(settings) => Some(&settings.tokens),
+        _ => None,
+    });
+    let tokens = apis.flatten().map(|token| {
+        let path = layout.secrets().join(token.secret.0.as_str());
+        (token.name.to_string(), path)
+    });
+    tokens.collect()
+}
+
+fn keep(path: &Path, value: &str) -> io::Result<()> {
+    if path.exists() {
+        return Ok(());
+    }
+    write_private(path, value.as_bytes())
+}
+
+fn cannot(path: &Path) -> impl FnOnce(io::Error) -> Failure {
+    let path = path.display().to_string();
+    move |error| Failure::other(format!("{path}: {error}"))
+}
