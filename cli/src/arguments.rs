@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use umec_wire::{DeviceName, MetricName};
+use umec_wire::{DeviceName, MetricName, NodeName};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -84,6 +84,9 @@ pub struct Up {
     /// Play every Modbus device by a simulator
     #[arg(long)]
     pub simulate: bool,
+    /// Which of several nodes in the resources this machine plays
+    #[arg(long, value_name = "NAME")]
+    pub node: Option<NodeName>,
 }
 
 /// `umec check`

@@ -138,9 +138,9 @@ fn sheet(device: &shown::Device, now: Timestamp) -> String {
         ("reason", device.why()),
         (
             "since",
-            device.since.map(|since| {
-                format!("{since} ({} ago)", age(now.saturating_since(since)))
-            }),
+            device
+                .since
+                .map(|since| format!("{since} ({} ago)", age(now.saturating_since(since)))),
         ),
         ("plugin", device.plugin.clone()),
         ("profile", device.profile.clone()),
@@ -149,7 +149,9 @@ fn sheet(device: &shown::Device, now: Timestamp) -> String {
         ("revision", identity.revision.clone()),
         ("serial", identity.serial.clone()),
     ];
-    let facts = facts.into_iter().filter_map(|(name, fact)| Some((name, fact?)));
+    let facts = facts
+        .into_iter()
+        .filter_map(|(name, fact)| Some((name, fact?)));
     let facts = facts.map(|(name, fact)| format!("{name:<14}{fact}\n"));
     let rows = device.metrics.iter().map(|metric| {
         let latest = device.latest.get(&metric.name);
@@ -159,8 +161,12 @@ fn sheet(device: &shown::Device, now: Timestamp) -> String {
             metric.name.to_string(),
             value.unwrap_or_else(|| "-".to_owned()),
             latest.map_or_else(String::new, |l| age(now.saturating_since(l.time))),
-            metric.every.map_or_else(String::new, |every| every.to_string()),
-            metric.write.map_or_else(String::new, |limits| limits.to_string()),
+            metric
+                .every
+                .map_or_else(String::new, |every| every.to_string()),
+            metric
+                .write
+                .map_or_else(String::new, |limits| limits.to_string()),
             problem.map_or_else(String::new, ToString::to_string),
         ]
     });

@@ -26,7 +26,7 @@ pub struct Overview {
 }
 
 /// Where `umec up` is in its life.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Phase {
     /// Processes are being started.
     #[default]

@@ -29,12 +29,15 @@ pub struct Served {
     pub readings: Vec<Reading>,
 }
 
+/// A value with its unit, once there is one.
+type Measured = Option<(Value, Option<Unit>)>;
+
 #[derive(Debug, Default)]
 struct Seen {
     state: DeviceState,
     reason: Option<String>,
     /// The metrics in the order of the profile, as far as that is known.
-    values: Vec<(String, Option<(Value, Option<Unit>)>)>,
+    values: Vec<(String, Measured)>,
     sampled: Option<Timestamp>,
     served: Option<u64>,
     in_cloud: Option<u64>,
@@ -62,7 +65,9 @@ impl Picture {
             *seen.value(metric.as_str()) = value;
             seen.sampled = seen.sampled.max(Some(latest.time));
         }
-        seen.served = seen.served.or(device.last().map(|l| l.sequence.get()));
+        seen.served = seen
+            .served
+            .or_else(|| device.last().map(|l| l.sequence.get()));
     }
 
     /// Takes readings.
@@ -128,7 +133,7 @@ impl Picture {
 
 impl Seen {
     /// The place of a metric's value.
-    fn value(&mut self, metric: &str) -> &mut Option<(Value, Option<Unit>)> {
+    fn value(&mut self, metric: &str) -> &mut Measured {
         let known = self.values.iter().position(|(name, _)| name == metric);
         let index = known.unwrap_or_else(|| {
             self.values.push((metric.to_owned(), None));

@@ -42,6 +42,18 @@ impl From<SourceError> for Failure {
     }
 }
 
+/// The example that stands in where no file is given.
+const EXAMPLE: &str = include_str!("../../examples/first/first.yaml");
+
+/// Reads the resources of these files and folders, or the example where there are none.
+pub fn read_or_example(sources: &[PathBuf]) -> Result<Resources, SourceError> {
+    if !sources.is_empty() {
+        return read(sources);
+    }
+    let example = [("the example".to_owned(), EXAMPLE.to_owned())];
+    Resources::read(example).map_err(SourceError::Wrong)
+}
+
 /// Reads the resources of these files, and of the files in these folders.
 pub fn read(sources: &[PathBuf]) -> Result<Resources, SourceError> {
     let mut files = Vec::new();
@@ -115,6 +127,11 @@ mod tests {
 
     const NODE: &str =
         "apiVersion: umec.dev/v1alpha1\nkind: EdgeNode\nmetadata: { name: pole-7 }\nspec: {}\n";
+
+    #[test]
+    fn the_example_is_read() {
+        assert_eq!(read_or_example(&[]).unwrap().devices().count(), 3);
+    }
 
     #[test]
     fn folders_and_files_are_read_and_all_errors_told_with_their_places() {

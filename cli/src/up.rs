@@ -26,7 +26,6 @@ use crate::children::sweep;
 use crate::config::Environment;
 use crate::failure::Failure;
 use crate::identity::ProcessIdentity;
-use crate::overview::Overview;
 use crate::screen::Screen;
 use crate::state::{Layout, StateFolder};
 use crate::{output, root, sources, tools};
@@ -54,7 +53,12 @@ pub async fn run(
     })?;
     let layout = folder.layout.clone();
     let (root, issued_at) = root::take(&layout, Clock::system().now())?;
-    let plan = applied(resources, arguments.simulate, &Keys::from_root(root, issued_at), &chosen)?;
+    let plan = applied(
+        resources,
+        arguments.simulate,
+        &Keys::from_root(root, issued_at),
+        &chosen,
+    )?;
     let programs = programs(environment, services(&plan, &arguments.kafka))?;
     prepare::write(&layout, &plan)?;
     clean(&layout).await;
@@ -68,7 +72,7 @@ pub async fn run(
         sources: arguments.sources.clone(),
     };
     let show = if arguments.plain || !environment.terminal {
-        Show::Plain(Box::new(Overview::default()))
+        Show::Plain(Box::default())
     } else {
         let screen = Screen::open(environment.colour);
         Show::Table(screen.map_err(|error| Failure::other(format!("the terminal: {error}")))?)
@@ -88,9 +92,10 @@ pub fn applied(
     node: &NodeName,
 ) -> Result<NodePlan, Failure> {
     let token = Label::new(TOKEN).map_err(|error| Failure::other(error.to_string()))?;
-    let resources = match simulate {
-        true => resources.simulated(),
-        false => resources,
+    let resources = if simulate {
+        resources.simulated()
+    } else {
+        resources
     };
     let mut plan = plan(&resources.with_token_for_all(&token), keys);
     plan.nodes
@@ -102,9 +107,9 @@ pub fn applied(
 pub fn choose(resources: &Resources, named: Option<&NodeName>) -> Result<NodeName, Failure> {
     let keys = Keys::from_root([0; 32], umec_wire::Timestamp::default());
     let plan = plan(resources, &keys);
-    let names: Vec<String> = plan.nodes.keys().map(ToString::to_string).collect();
-    let known = names.join(", ");
-    match (named, plan.nodes.keys().next(), names.len()) {
+    let nodes: Vec<String> = plan.nodes.keys().map(ToString::to_string).collect();
+    let known = nodes.join(", ");
+    match (named, plan.nodes.keys().next(), nodes.len()) {
         (_, None, _) => Err(Failure::bad_input(
             "the resources name no node: write a Device with spec.node, or an EdgeNode",
         )),
@@ -128,7 +133,9 @@ fn programs(
         let path = match service.role {
             Role::Nats => {
                 let found = tools::nats(environment);
-                found.map_err(|error| Failure::unavailable(error.to_string()))?.0
+                found
+                    .map_err(|error| Failure::unavailable(error.to_string()))?
+                    .0
             }
             _ => tools::daemon(environment, service.program).ok_or_else(|| {
                 Failure::unavailable(format!(

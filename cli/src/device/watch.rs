@@ -8,7 +8,6 @@ use crate::arguments::Format;
 use crate::failure::Failure;
 use crate::http::EdgeApi;
 use crate::output;
-use crate::picture::told;
 use crate::shown::{Body, Document};
 
 /// What is watched.
@@ -36,11 +35,7 @@ struct Line<'a> {
 }
 
 /// Prints readings until enough have been seen, or the connection is no more.
-pub(super) async fn run(
-    api: &EdgeApi,
-    wanted: &Wanted<'_>,
-    format: Format,
-) -> Result<(), Failure> {
+pub(super) async fn run(api: &EdgeApi, wanted: &Wanted<'_>, format: Format) -> Result<(), Failure> {
     let mut events = std::pin::pin!(api.events(&path(wanted), None).await?);
     let mut left = wanted.count.unwrap_or(u64::MAX);
     while left > 0 {
@@ -66,10 +61,18 @@ pub(super) async fn run(
 }
 
 fn path(wanted: &Wanted<'_>) -> String {
-    let devices = wanted.devices.iter().map(|device| ("device", device.as_str()));
-    let metrics = wanted.metrics.iter().map(|metric| ("metric", metric.as_str()));
+    let devices = wanted
+        .devices
+        .iter()
+        .map(|device| ("device", device.as_str()));
+    let metrics = wanted
+        .metrics
+        .iter()
+        .map(|metric| ("metric", metric.as_str()));
     // Names are labels, so that nothing in them has to be escaped.
-    let query = devices.chain(metrics).map(|(key, name)| format!("&{key}={name}"));
+    let query = devices
+        .chain(metrics)
+        .map(|(key, name)| format!("&{key}={name}"));
     format!("/api/v1/stream?kind=readings{}", query.collect::<String>())
 }
 
@@ -86,7 +89,9 @@ fn line(document: &Document, reading: &Reading, format: Format) -> Result<String
         Format::Json => serde_json::to_string(&line)
             .map(|text| text + "\n")
             .map_err(|error| Failure::other(error.to_string())),
-        Format::Yaml => Ok("---\n".to_owned() + &output::rendered(format, &line, |_| String::new())?),
+        Format::Yaml => {
+            Ok("---\n".to_owned() + &output::rendered(format, &line, |_| String::new())?)
+        }
         Format::Table => Ok(format!(
             "{}  {}:{}  {}  {} {}\n",
             reading.time,
@@ -94,7 +99,15 @@ fn line(document: &Document, reading: &Reading, format: Format) -> Result<String
             document.id.sequence,
             document.id.device,
             reading.series,
-            told(&reading.value, reading.unit),
+            exact(reading),
         )),
+    }
+}
+
+/// Value and unit as they are, not rounded: the same that every other reader of the message sees.
+fn exact(reading: &Reading) -> String {
+    match reading.unit {
+        Some(unit) => format!("{} {}", reading.value, unit.as_str()),
+        None => reading.value.to_string(),
     }
 }

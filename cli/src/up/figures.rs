@@ -8,7 +8,7 @@ use crate::supervisor::PartId;
 
 /// What a process's metrics are about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub(super) enum Source {
     /// A plugin samples and publishes.
     Plugin,
     /// An uplink carries the stream to the gateway.
@@ -21,7 +21,7 @@ pub enum Source {
 
 /// Counts of processes that begin again at zero whenever their process does.
 #[derive(Debug, Default)]
-pub struct Figures {
+pub(super) struct Figures {
     counts: HashMap<(PartId, Count), Running>,
     acknowledged: HashMap<PartId, u64>,
 }
@@ -47,7 +47,7 @@ const TOPICS: [&str; 2] = ["umec.readings", "umec.status"];
 
 impl Figures {
     /// Takes the metrics of a process.
-    pub fn take(&mut self, id: PartId, source: Source, text: &str) {
+    pub(super) fn take(&mut self, id: PartId, source: Source, text: &str) {
         match source {
             Source::Plugin => {
                 let acknowledged = whole(text, "umec_outbox_acknowledged_messages_total");
@@ -73,12 +73,12 @@ impl Figures {
     }
 
     /// The place in the stream up to which every uplink has been acknowledged.
-    pub fn acknowledged(&self) -> Option<u64> {
+    pub(super) fn acknowledged(&self) -> Option<u64> {
         self.acknowledged.values().copied().min()
     }
 
     /// How many messages have passed each stage; `api` is how many the edge API has shown.
-    pub fn pipeline(&self, api: u64, has_cloud: bool) -> Pipeline {
+    pub(super) fn pipeline(&self, api: u64, has_cloud: bool) -> Pipeline {
         Pipeline {
             sampled: Some(self.sum(Count::Sampled)),
             bus: Some(self.sum(Count::Published)),
@@ -98,7 +98,9 @@ impl Figures {
 
     fn sum(&self, count: Count) -> u64 {
         let counts = self.counts.iter().filter(|((_, which), _)| *which == count);
-        counts.map(|(_, running)| running.before + running.now).sum()
+        counts
+            .map(|(_, running)| running.before + running.now)
+            .sum()
     }
 }
 

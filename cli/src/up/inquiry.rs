@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, FuturesUnordered};
 use reqwest::Client;
-use umec_sdk::bus::{Bus, BusState};
 use umec_sdk::Node;
+use umec_sdk::bus::{Bus, BusState};
 use umec_spec::settings::BusSettings;
 use umec_spec::settings::stream::StreamSettings;
 
@@ -28,7 +28,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 
 /// An answer.
 #[derive(Debug)]
-pub enum Answer {
+pub(super) enum Answer {
     /// How a process is.
     Health(PartId, Result<(), String>),
     /// The metrics of a process.
@@ -39,7 +39,7 @@ pub enum Answer {
 
 /// What the edge API shows.
 #[derive(Debug)]
-pub enum Heard {
+pub(super) enum Heard {
     /// All devices as they are.
     Devices(Vec<Device>),
     /// Something new.
@@ -55,7 +55,7 @@ struct Feed {
 
 /// The questions without an answer yet.
 #[derive(Default)]
-pub struct Inquiries {
+pub(super) struct Inquiries {
     client: Client,
     asked: FuturesUnordered<Pin<Box<dyn Future<Output = Answer> + Send>>>,
 }
@@ -64,7 +64,7 @@ pub struct Inquiries {
 
 impl Inquiries {
     /// The next answer; waits for ever where nothing has been asked. Cancel safe.
-    pub async fn next(&mut self) -> Answer {
+    pub(super) async fn next(&mut self) -> Answer {
         if self.asked.is_empty() {
             std::future::pending::<()>().await;
         }
@@ -75,20 +75,20 @@ impl Inquiries {
     }
 
     /// Asks a daemon how it is.
-    pub fn health(&mut self, id: PartId, admin: SocketAddr) {
+    pub(super) fn health(&mut self, id: PartId, admin: SocketAddr) {
         let client = self.client.clone();
         let answer = async move { Answer::Health(id, probe::daemon(&client, admin).await) };
         self.asked.push(Box::pin(answer));
     }
 
     /// Asks whether a port takes connections.
-    pub fn port(&mut self, id: PartId, address: SocketAddr) {
+    pub(super) fn port(&mut self, id: PartId, address: SocketAddr) {
         let answer = async move { Answer::Health(id, probe::port(address).await) };
         self.asked.push(Box::pin(answer));
     }
 
     /// Asks a daemon for its metrics.
-    pub fn figures(&mut self, id: PartId, admin: SocketAddr) {
+    pub(super) fn figures(&mut self, id: PartId, admin: SocketAddr) {
         let client = self.client.clone();
         let answer = async move {
             let text = http::text(&client, &format!("http://{admin}/metrics")).await;
@@ -98,23 +98,19 @@ impl Inquiries {
     }
 
     /// Sees to it that the stream is there, and asks for its last message.
-    pub fn stream(&mut self, settings: BusSettings, me: Node, stream: StreamSettings) {
+    pub(super) fn stream(&mut self, settings: BusSettings, me: Node, stream: StreamSettings) {
         let answer = async move { Answer::Stream(ensure(&settings, &me, &stream).await) };
         self.asked.push(Box::pin(answer));
     }
 
     /// The client that asks, for further questions.
-    pub fn client(&self) -> Client {
+    pub(super) fn client(&self) -> Client {
         self.client.clone()
     }
 }
 
 /// Makes the stream, or gives it new bounds, and tells the last message in it.
-async fn ensure(
-    settings: &BusSettings,
-    me: &Node,
-    stream: &StreamSettings,
-) -> Result<u64, String> {
+async fn ensure(settings: &BusSettings, me: &Node, stream: &StreamSettings) -> Result<u64, String> {
     let bus = Bus::connect(settings, me)
         .await
         .map_err(|error| umec_sdk::chain(&error))?;
@@ -143,7 +139,7 @@ impl std::fmt::Debug for Inquiries {
 /// loss or repeat.
 ///
 /// `after` is the message of the stream after which everything is told.
-pub fn heard(api: EdgeApi, after: u64) -> BoxStream<'static, Heard> {
+pub(super) fn heard(api: EdgeApi, after: u64) -> BoxStream<'static, Heard> {
     let feed = Feed {
         api,
         last: Some(after.to_string()),

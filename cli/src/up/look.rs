@@ -45,7 +45,10 @@ impl Running {
         self.ask();
         self.measure();
         let all_ready = |running: &Self| {
-            let mut states = running.supervisor.ids().map(|id| running.supervisor.state(id));
+            let mut states = running
+                .supervisor
+                .ids()
+                .map(|id| running.supervisor.state(id));
             states.all(|state| *state == State::Ready)
         };
         if self.phase == Phase::Starting && all_ready(self) {
@@ -148,7 +151,11 @@ impl Running {
         let token = self.mission.folder.layout.secrets().join(super::TOKEN);
         let token = fs::read_to_string(token).ok()?;
         let client = self.inquiries.client();
-        Some(EdgeApi::new(client, &format!("http://{address}"), token.trim()))
+        Some(EdgeApi::new(
+            client,
+            &format!("http://{address}"),
+            token.trim(),
+        ))
     }
 
     /// Lets processes start for which everything is there.

@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::state::{Layout, write_private};
 
 /// Writes credentials anew, and secrets where there are none yet: a person may have put his own there.
-pub fn write(layout: &Layout, plan: &NodePlan) -> Result<(), Failure> {
+pub(super) fn write(layout: &Layout, plan: &NodePlan) -> Result<(), Failure> {
     for user in &plan.bus.users {
         let path = credentials(layout, user.name.as_str());
         write_private(&path, user.credentials.reveal().as_bytes()).map_err(cannot(&path))?;
@@ -35,7 +35,7 @@ pub fn write(layout: &Layout, plan: &NodePlan) -> Result<(), Failure> {
 }
 
 /// The tokens of the edge API by name, and the files that hold them.
-pub fn tokens(layout: &Layout, plan: &NodePlan) -> BTreeMap<String, PathBuf> {
+pub(super) fn tokens(layout: &Layout, plan: &NodePlan) -> BTreeMap<String, PathBuf> {
     let apis = plan.processes.iter().filter_map(|p| match &p.settings {
         Settings::EdgeApi(settings) => Some(&settings.tokens),
         _ => None,

@@ -20,42 +20,42 @@ use crate::state::Layout;
 use crate::supervisor::Rank;
 
 /// The process that is the bus.
-pub const NATS: &str = "nats";
+pub(super) const NATS: &str = "nats";
 /// The process that is the cloud's end of uplinks.
-pub const GATEWAY: &str = "gateway";
+pub(super) const GATEWAY: &str = "gateway";
 /// The process that serves applications.
-pub const EDGE_API: &str = "edge-api";
+pub(super) const EDGE_API: &str = "edge-api";
 
 /// The face at which a daemon tells how it is.
-pub const ADMIN: &str = "admin";
+pub(super) const ADMIN: &str = "admin";
 /// The face at which NATS clients connect.
-pub const CLIENT: &str = "client";
+pub(super) const CLIENT: &str = "client";
 /// The face at which the edge API is served.
-pub const HTTP: &str = "http";
+pub(super) const HTTP: &str = "http";
 /// The face at which modems reach the gateway.
-pub const UDP: &str = "udp";
+pub(super) const UDP: &str = "udp";
 /// The face of the broker in the gateway's memory.
-pub const KAFKA: &str = "kafka";
+pub(super) const KAFKA: &str = "kafka";
 
 /// How long a process may take to drain.
-pub const GRACE: Span = Span::from_secs(10);
+pub(super) const GRACE: Span = Span::from_secs(10);
 
 /// One process to run.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Service {
+pub(super) struct Service {
     /// Its name, also that of its log and configuration.
-    pub name: String,
+    pub(super) name: String,
     /// The name of its program.
-    pub program: &'static str,
+    pub(super) program: &'static str,
     /// When it is stopped.
-    pub rank: Rank,
+    pub(super) rank: Rank,
     /// What it is.
-    pub role: Role,
+    pub(super) role: Role,
 }
 
 /// What a process is.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Role {
+pub(super) enum Role {
     /// The bus.
     Nats,
     /// What plays devices.
@@ -71,24 +71,24 @@ pub enum Role {
 
 /// What the configurations of all processes are made from.
 #[derive(Debug)]
-pub struct Site<'a> {
+pub(super) struct Site<'a> {
     /// Where things lie.
-    pub layout: &'a Layout,
+    pub(super) layout: &'a Layout,
     /// The node.
-    pub node: &'a NodeName,
+    pub(super) node: &'a NodeName,
     /// Its plan.
-    pub plan: &'a NodePlan,
+    pub(super) plan: &'a NodePlan,
     /// Where faces are.
-    pub addresses: &'a Addresses,
+    pub(super) addresses: &'a Addresses,
     /// The pseudo-terminals that simulators have made.
-    pub links: &'a BTreeSet<PathBuf>,
+    pub(super) links: &'a BTreeSet<PathBuf>,
     /// Where the edge API is to be served, where that was said.
-    pub http: Option<SocketAddr>,
+    pub(super) http: Option<SocketAddr>,
 }
 
 /// Why a process has no configuration yet.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigureError {
+pub(super) enum ConfigureError {
     /// Another process does not serve this yet.
     #[error("{0} is not served yet")]
     Missing(String),
@@ -106,7 +106,7 @@ pub enum ConfigureError {
 
 impl Service {
     /// The extension of its configuration.
-    pub fn extension(&self) -> &'static str {
+    pub(super) fn extension(&self) -> &'static str {
         match self.role {
             Role::Nats => "conf",
             _ => "yaml",
@@ -114,14 +114,19 @@ impl Service {
     }
 
     /// What its program is told.
-    pub fn arguments(config: &Path) -> Vec<OsString> {
+    pub(super) fn arguments(config: &Path) -> Vec<OsString> {
         // Ours and nats-server agree on the name of this option.
         vec!["--config".into(), config.as_os_str().to_owned()]
     }
 
     /// Its faces, and the files to which it writes their addresses.
-    pub fn faces(&self, layout: &Layout) -> Vec<(Face, PathBuf)> {
-        let own = |face| (Face::new(&self.name, face), layout.address(&self.name, face));
+    pub(super) fn faces(&self, layout: &Layout) -> Vec<(Face, PathBuf)> {
+        let own = |face| {
+            (
+                Face::new(&self.name, face),
+                layout.address(&self.name, face),
+            )
+        };
         match &self.role {
             Role::Nats => Vec::new(),
             Role::Gateway { kafka: Some(_) } => vec![own(ADMIN), own(UDP)],
@@ -143,7 +148,7 @@ impl Service {
     }
 
     /// The pseudo-terminals that it makes.
-    pub fn links(&self, layout: &Layout) -> Vec<PathBuf> {
+    pub(super) fn links(&self, layout: &Layout) -> Vec<PathBuf> {
         let Role::Simulator(simulator) = &self.role else {
             return Vec::new();
         };
@@ -156,17 +161,15 @@ impl Service {
     }
 
     /// The text of its configuration.
-    pub fn configure(&self, site: &Site<'_>) -> Result<String, ConfigureError> {
+    pub(super) fn configure(&self, site: &Site<'_>) -> Result<String, ConfigureError> {
         let yaml = |source| ConfigureError::Yaml {
             name: self.name.clone(),
             source,
         };
         match &self.role {
             Role::Nats => Ok(site.plan.bus.server_configuration(&ServerPlace {
-                listen: site
-                    .addresses
-                    .wish(&Face::new(NATS, CLIENT), Carrier::Tcp),
-                store: site.layout.nats(),
+                listen: site.addresses.wish(&Face::new(NATS, CLIENT), Carrier::Tcp),
+                store: Some(site.layout.nats()),
                 ports: Some(site.layout.run()),
             })),
             Role::Simulator(simulator) => self.simulator(simulator, site).map_err(yaml),
@@ -264,12 +267,12 @@ fn line(simulator: &str, index: usize) -> Face {
 }
 
 /// The credentials of a user of the bus.
-pub fn credentials(layout: &Layout, user: &str) -> PathBuf {
+pub(super) fn credentials(layout: &Layout, user: &str) -> PathBuf {
     layout.creds().join(format!("{user}.creds"))
 }
 
 /// Whether the gateway that an uplink names is this machine.
-pub fn is_loopback(gateway: &str) -> bool {
+pub(super) fn is_loopback(gateway: &str) -> bool {
     let host = gateway.rsplit_once(':').map_or(gateway, |(host, _)| host);
     let host = host.trim_start_matches('[').trim_end_matches(']');
     host == "localhost"
@@ -305,16 +308,18 @@ fn settle(process: &mut PlannedProcess, site: &Site<'_>) -> Result<(), Configure
 }
 
 /// Where a simulator offers a line, where one plays it.
-fn played(line: &Transport, site: &Site<'_>) -> Result<Option<Transport>, ConfigureError> {
+fn played(wanted: &Transport, site: &Site<'_>) -> Result<Option<Transport>, ConfigureError> {
     for simulator in &site.plan.simulators {
         let offered = simulator.offered(&site.layout.run());
         let lines = simulator.lines.iter().zip(offered).enumerate();
         for (index, (planned, offered)) in lines {
-            if planned.stands_in_for != *line {
+            if planned.stands_in_for != *wanted {
                 continue;
             }
             let place = match offered {
-                Offered::AddressFile(_) => site.need(&line(simulator.name.as_str(), index))?.to_string(),
+                Offered::AddressFile(_) => site
+                    .need(&line(simulator.name.as_str(), index))?
+                    .to_string(),
                 Offered::Link(link) if site.links.contains(&link) => link.display().to_string(),
                 Offered::Link(link) => {
                     return Err(ConfigureError::Missing(link.display().to_string()));
@@ -327,7 +332,7 @@ fn played(line: &Transport, site: &Site<'_>) -> Result<Option<Transport>, Config
 }
 
 /// The processes of a node, in the order in which they are shown.
-pub fn services(plan: &NodePlan, kafka: &str) -> Vec<Service> {
+pub(super) fn services(plan: &NodePlan, kafka: &str) -> Vec<Service> {
     let mut services = vec![Service {
         name: NATS.to_owned(),
         program: "nats-server",
@@ -344,7 +349,10 @@ pub fn services(plan: &NodePlan, kafka: &str) -> Vec<Service> {
         Settings::Uplink(settings) => Some(settings),
         _ => None,
     });
-    if uplinks.into_iter().any(|uplink| is_loopback(&uplink.gateway)) {
+    if uplinks
+        .into_iter()
+        .any(|uplink| is_loopback(&uplink.gateway))
+    {
         services.push(Service {
             name: GATEWAY.to_owned(),
             program: "umec-gateway",

@@ -4,9 +4,7 @@ use umec_spec::plan::OPERATOR;
 
 use super::prepare;
 use super::run::Running;
-use super::service::{
-    CLIENT, EDGE_API, GATEWAY, HTTP, KAFKA, NATS, Role, UDP, credentials,
-};
+use super::service::{CLIENT, EDGE_API, GATEWAY, HTTP, KAFKA, NATS, Role, UDP, credentials};
 use crate::addresses::Face;
 use crate::overview::{Hint, Overview, Phase, ProcessRow};
 use crate::report::{EdgeApiFace, Faces, GatewayFace, KafkaFace, NatsFace, Report};
@@ -17,7 +15,9 @@ impl Running {
     pub(super) fn overview(&self) -> Overview {
         let has_gateway = |role: &Role| matches!(role, Role::Gateway { .. });
         let services = &self.mission.services;
-        let has_cloud = services.iter().any(|(service, _)| has_gateway(&service.role));
+        let has_cloud = services
+            .iter()
+            .any(|(service, _)| has_gateway(&service.role));
         let served = self.picture.served();
         Overview {
             node: self.mission.node.to_string(),
@@ -103,7 +103,12 @@ impl Running {
             faces: self.faces(),
             tokens: prepare::tokens(layout, &self.mission.plan),
             credentials: users
-                .map(|user| (user.name.to_string(), credentials(layout, user.name.as_str())))
+                .map(|user| {
+                    (
+                        user.name.to_string(),
+                        credentials(layout, user.name.as_str()),
+                    )
+                })
                 .collect(),
             processes: self.processes(),
         }
@@ -162,7 +167,10 @@ impl Running {
                 (Some(bound), None) | (None, Some(bound)) => bound.to_string(),
                 (None, None) => "on".to_owned(),
             };
-            Some(format!("umec device write {} {}={value}", device.name, metric.name))
+            Some(format!(
+                "umec device write {} {}={value}",
+                device.name, metric.name
+            ))
         })
     }
 }
