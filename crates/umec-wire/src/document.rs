@@ -100,7 +100,7 @@ fn headers(page: &mut String) -> fmt::Result {
         "\nThe message id is `<device>:<boot>:<sequence>`, such as `{}`. *Boot* is one run of the publisher: \
          16 hexadecimal digits, the first 12 its start in milliseconds since 1970, the last 4 random. \
          *Sequence* counts from 1, for each device, over all that this run publishes about it, whatever the \
-         subject, without a gap.\n",
+         subject.\n",
         examples::message_id()
     )
 }
