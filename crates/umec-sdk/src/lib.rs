@@ -8,6 +8,7 @@ mod admin;
 pub mod bus;
 pub mod clock;
 mod config;
+pub mod exact;
 pub mod health;
 mod life;
 pub mod metrics;

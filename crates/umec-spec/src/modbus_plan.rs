@@ -120,14 +120,9 @@ impl Apart {
         self.cuts.insert((table, address));
     }
 
-    /// How much is forbidden; it only grows.
-    pub fn len(&self) -> usize {
-        self.alone.len() + self.cuts.len()
-    }
-
-    /// Whether nothing is forbidden.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
+    /// Lets requests reach across `address` again.
+    pub fn join(&mut self, table: Table, address: u16) {
+        self.cuts.remove(&(table, address));
     }
 
     fn cuts_between(&self, table: Table, begin: u32, address: u32) -> bool {

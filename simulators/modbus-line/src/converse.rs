@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use umec_sdk::exact::Exact;
 use umec_spec::settings::modbus::Serial;
 
-use crate::exact::Exact;
 use crate::frame::{Frame, FrameError};
 use crate::line::{Line, Reply};
 

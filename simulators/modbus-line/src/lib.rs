@@ -5,7 +5,6 @@
 
 mod config;
 mod converse;
-mod exact;
 mod fault;
 mod frame;
 mod line;

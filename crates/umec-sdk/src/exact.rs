@@ -8,26 +8,27 @@ use nix::sys::timer::{Expiration, TimerSetTimeFlags};
 use nix::sys::timerfd::{ClockId, TimerFd, TimerFlags};
 use tokio::io::unix::AsyncFd;
 
-/// A timer of the kernel.
+/// A timer of the kernel, for the silent intervals of a wire.
 #[derive(Debug)]
-pub(crate) struct Exact(AsyncFd<Fd>);
+pub struct Exact(AsyncFd<Fd>);
 
 #[derive(Debug)]
 struct Fd(TimerFd);
 
 impl Exact {
+    /// Makes a timer.
     #[expect(
         deprecated,
         reason = "the descriptor is owned and never replaced, which is all that the unsafe successor asks"
     )]
-    pub(crate) fn new() -> io::Result<Self> {
+    pub fn new() -> io::Result<Self> {
         let flags = TimerFlags::TFD_NONBLOCK | TimerFlags::TFD_CLOEXEC;
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, flags)?;
         Ok(Self(AsyncFd::new(Fd(timer))?))
     }
 
     /// Waits until `deadline`. Cancel safe: each call sets the timer anew.
-    pub(crate) async fn until(&self, deadline: Instant) -> io::Result<()> {
+    pub async fn until(&self, deadline: Instant) -> io::Result<()> {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {

@@ -1,0 +1,8 @@
+//! The link against the simulator, over TCP, RTU over TCP and a pseudo-terminal.
+
+#![cfg(test)]
+
+mod faults;
+mod reading;
+mod stand;
+mod writing;
