@@ -64,8 +64,8 @@ struct Node<'r> {
 pub fn plan(resources: &Resources, keys: &Keys) -> Plan {
     let named = resources.nodes().map(|node| node.metadata.name.clone());
     let used = resources.devices().map(|d| d.spec.node.as_label().clone());
-    let names: BTreeSet<Label> = named.chain(used).collect();
-    let nodes = names.into_iter().map(|name| {
+    let all: BTreeSet<Label> = named.chain(used).collect();
+    let nodes = all.into_iter().map(|name| {
         let node = Node {
             spec: resources
                 .nodes

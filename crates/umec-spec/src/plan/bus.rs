@@ -15,7 +15,7 @@ use crate::resource::Sync;
 use crate::settings::stream::StreamSettings;
 
 /// The bus of a node.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct BusPlan {
     /// The node: the server's name and its JetStream domain.

@@ -73,7 +73,7 @@ impl Node<'_> {
                 name,
                 secrets,
                 settings: Settings::EdgeApi(EdgeApiSettings {
-                    listen: spec.listen.unwrap_or(SocketAddr::from(([127, 0, 0, 1], 0))),
+                    listen: spec.listen.unwrap_or_else(free_port),
                     address_file: None,
                     tokens: spec.tokens.clone(),
                     windows: spec.windows.clone(),
@@ -195,4 +195,9 @@ pub(super) fn commanded(patterns: &[Pattern], devices: &[&Resource<Device>]) -> 
         .filter(meant)
         .map(|d| device_name(d))
         .collect()
+}
+
+/// A free port of this machine alone.
+fn free_port() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 0))
 }

@@ -5,7 +5,6 @@
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use umec_wire::Unit;
 
 use super::problem::{Problem, What};
 use crate::yaml::{Part, Step};
@@ -65,7 +64,7 @@ impl Surgery {
                     .cloned()
                     .chain([Step::Key(field.clone())])
                     .collect();
-                if !self.cut.contains(&missed) {
+                if !self.cut.contains(&missed) && !self.is_misspelt(&origin, &field) {
                     self.note(origin, Part::Key, Problem::Missing { field });
                 }
             }
@@ -87,6 +86,14 @@ impl Surgery {
         self.remove(&path)?;
         self.cut.push(origin);
         Some(())
+    }
+
+    /// Whether a field that is missing in `parent` was told of as a misspelt one.
+    fn is_misspelt(&self, parent: &[Step], field: &str) -> bool {
+        self.defects.iter().any(|defect| {
+            let beside = defect.path.split_last().is_some_and(|(_, p)| p == parent);
+            beside && defect.problem.suggestion() == Some(field)
+        })
     }
 
     fn note(&mut self, path: Vec<Step>, part: Part, problem: Problem) {
@@ -182,23 +189,18 @@ fn problem(message: &str, value: Option<&Value>) -> Problem {
     if let Some(rest) = message.strip_prefix("invalid type: ") {
         let (found, expected) = rest.split_once(", expected ").unwrap_or((rest, "another"));
         return Problem::Type {
-            found: value.map_or_else(|| found.to_owned(), describe),
+            found: found_words(found, value),
             expected: belongs(expected),
         };
     }
-    if let Some((_, expected)) = message
+    if let Some((found, expected)) = message
         .strip_prefix("invalid value: ")
         .and_then(|rest| rest.split_once(", expected "))
     {
         return Problem::Type {
-            found: value.map_or_else(|| "this".to_owned(), describe),
+            found: found_words(found, value),
             expected: belongs(expected),
         };
-    }
-    if let Some(Value::String(text)) = value
-        && message.contains("is not a SenML unit")
-    {
-        return Problem::unknown(What::Unit, text, Unit::all().map(Unit::as_str));
     }
     Problem::Value {
         message: message.to_owned(),
@@ -210,6 +212,20 @@ fn unknown(what: What, rest: &str) -> Problem {
     let mut words = rest.split('`').skip(1).step_by(2);
     let found = words.next().unwrap_or_default();
     Problem::unknown(what, found, words.collect::<Vec<_>>())
+}
+
+/// What stands there. Inside of what is chosen by its `kind` serde tells no path, but what it found.
+fn found_words(found: &str, value: Option<&Value>) -> String {
+    match value {
+        Some(Value::Object(_)) if found != "map" => found
+            .replacen("string ", "the text ", 1)
+            .replacen("integer ", "the number ", 1)
+            .replacen("floating point ", "the number ", 1)
+            .replacen("boolean ", "the word ", 1)
+            .replace('`', ""),
+        Some(value) => describe(value),
+        None => found.to_owned(),
+    }
 }
 
 fn describe(value: &Value) -> String {
@@ -282,7 +298,7 @@ mod tests {
             "spec.metrics[1].modbus.address: the number -1 stands where a whole number from 0 to 65535 belongs",
             "spec.metrics[1].modbus.table: unknown word \"inptu\"; did you mean \"input\"?",
             "spec.metrics[2].every: the number 10 stands where a text belongs; write it with its unit, such as 10s, or in quotes where it is a name",
-            "spec.metrics[2].unit: unknown unit \"cel\"; did you mean \"Cel\"?",
+            "spec.metrics[2].unit: \"cel\" is not a SenML unit; did you mean Cel (degrees Celsius)?",
             "spec.metrics[3].simulate.adress: unknown field \"adress\"; known here: min, max, period",
             "spec.metrics[3].simulate: the field \"min\" is missing; add it",
             "spec.metrics[4].modbus.address: the text \"1\" stands where a whole number from 0 to 65535 belongs",

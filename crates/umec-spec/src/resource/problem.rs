@@ -80,8 +80,6 @@ pub enum What {
     Kind,
     /// One of a few words.
     Choice,
-    /// A unit of measure.
-    Unit,
     /// The name of a resource of this kind.
     Reference(&'static str),
     /// The name of a metric.
@@ -119,6 +117,14 @@ impl Problem {
         Self::Rule {
             problem: problem.into(),
             remedy: remedy.into(),
+        }
+    }
+
+    /// The word that was most likely meant.
+    pub(crate) fn suggestion(&self) -> Option<&str> {
+        match self {
+            Self::Unknown { found, known, .. } => nearest(found, known),
+            _ => None,
         }
     }
 
@@ -205,7 +211,6 @@ impl fmt::Display for What {
             Self::Version => "version",
             Self::Kind => "kind",
             Self::Choice => "word",
-            Self::Unit => "unit",
             Self::Reference(kind) => kind,
             Self::Metric => "metric",
         })

@@ -72,6 +72,17 @@ pub(super) struct Report {
     errors: Vec<(Origin, ResourceError)>,
 }
 
+impl Written {
+    /// The names of all resources of a kind, also of those that are wrong in themselves.
+    pub(super) fn names(&self, kind: &'static str) -> impl Iterator<Item = &str> {
+        let of_kind = move |named: &&(&'static str, String)| named.0 == kind;
+        self.named
+            .keys()
+            .filter(of_kind)
+            .map(|(_, name)| name.as_str())
+    }
+}
+
 impl Resources {
     /// Reads the documents of several files, each a name for messages and a text. The order of files
     /// and documents is of no meaning. All errors are told, in the order of files and lines.
@@ -138,7 +149,11 @@ fn read_document(origin: Origin, document: Document, written: &mut Written, repo
         None => kind.clone(),
     });
     for (path, oddity) in oddities {
-        report.say(origin, resource.as_deref(), &path, Part::Key, odd(oddity));
+        let part = match oddity {
+            Oddity::DuplicateKey => Part::SecondKey,
+            Oddity::Tag | Oddity::NotANumber => Part::Value,
+        };
+        report.say(origin, resource.as_deref(), &path, part, odd(oddity));
     }
     let Some(kind) = header(origin, &mut value, resource.as_deref(), report) else {
         return;

@@ -32,6 +32,8 @@ pub(crate) enum Step {
 pub(crate) enum Part {
     /// What stands before the colon.
     Key,
+    /// What stands before the colon where the same key stands for the second time.
+    SecondKey,
     /// What stands after it.
     Value,
 }
@@ -41,7 +43,7 @@ pub(crate) fn spell(path: &[Step]) -> String {
     let mut text = String::new();
     for step in path {
         match step {
-            Step::Index(index) => text.push_str(&format!("[{index}]")),
+            Step::Index(index) => text.extend(["[", &index.to_string(), "]"]),
             Step::Key(key) => {
                 if !text.is_empty() {
                     text.push('.');
@@ -162,12 +164,19 @@ impl<'de> Visitor<'de> for Finder<'_> {
         let Some((Step::Key(wanted), rest)) = self.path.split_first() else {
             return Err(here());
         };
-        let at_key = rest.is_empty() && self.part == Part::Key;
+        let mut passes = match self.part {
+            Part::Key if rest.is_empty() => Some(0),
+            Part::SecondKey if rest.is_empty() => Some(1),
+            _ => None,
+        };
         while let Some(found) = mapping.next_key_seed(Wanted {
             key: wanted,
-            stop: at_key,
+            stop: passes == Some(0),
         })? {
-            if found {
+            if found && passes.is_some() {
+                passes = Some(0);
+                mapping.next_value::<IgnoredAny>()?;
+            } else if found {
                 let finder = Finder {
                     path: rest,
                     part: self.part,
@@ -291,6 +300,13 @@ mod tests {
     fn a_key_is_found_before_its_colon() {
         let path = [key("spec"), key("list"), Step::Index(1), key("text")];
         assert_eq!(locate(TEXT, 1, &path, Part::Key), Place::new(9, 7));
+    }
+
+    #[test]
+    fn a_key_that_stands_twice_is_found_at_its_second_place() {
+        let text = "a:\n  b: 1\n  c: 2\n  b: 3\n";
+        let path = [key("a"), key("b")];
+        assert_eq!(locate(text, 0, &path, Part::SecondKey), Place::new(4, 3));
     }
 
     #[test]
