@@ -7,6 +7,9 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use umec_wire::{DeviceName, MetricName, NodeName};
 
+/// Where the state lies, where nothing else is said.
+pub const DEFAULT_STATE: &str = ".umec";
+
 /// The whole command line.
 #[derive(Debug, Parser)]
 #[command(
@@ -19,7 +22,7 @@ use umec_wire::{DeviceName, MetricName, NodeName};
 )]
 pub struct Arguments {
     /// The folder in which a node on this machine keeps all that is its own
-    #[arg(long, value_name = "DIR", global = true, default_value = ".umec")]
+    #[arg(long, value_name = "DIR", global = true, default_value = DEFAULT_STATE)]
     pub state: PathBuf,
     /// What to do.
     #[command(subcommand)]

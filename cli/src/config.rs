@@ -13,6 +13,8 @@ pub struct Environment {
     pub tools: Option<PathBuf>,
     /// The folders of `$PATH`.
     pub path: Vec<PathBuf>,
+    /// How this command was typed, for commands that are told to be pasted.
+    pub invoked: String,
     /// Whether standard output is a terminal.
     pub terminal: bool,
     /// Whether colours are welcome: a terminal, and no `$NO_COLOR` (no-color.org).
@@ -37,6 +39,10 @@ impl Environment {
             path: set("PATH")
                 .map(|path| env::split_paths(&path).collect())
                 .unwrap_or_default(),
+            invoked: env::args_os().next().map_or_else(
+                || "umec".to_owned(),
+                |typed| typed.to_string_lossy().into_owned(),
+            ),
             terminal,
             colour: terminal && set("NO_COLOR").is_none(),
         }

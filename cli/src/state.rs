@@ -69,6 +69,11 @@ impl Layout {
         self.root.join("secrets")
     }
 
+    /// The header with this command's own token, as `curl -H @FILE` takes it.
+    pub fn header(&self) -> PathBuf {
+        self.root.join("auth")
+    }
+
     /// The folder of NATS credentials.
     pub fn creds(&self) -> PathBuf {
         self.root.join("creds")

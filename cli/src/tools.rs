@@ -104,6 +104,7 @@ mod tests {
             beside: None,
             tools: Some(folder.to_owned()),
             path: Vec::new(),
+            invoked: "umec".to_owned(),
             terminal: false,
             colour: false,
         }

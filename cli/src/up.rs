@@ -12,7 +12,7 @@ mod signals;
 mod told;
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use umec_sdk::Clock;
@@ -21,7 +21,7 @@ use umec_spec::plan::{NodePlan, plan};
 use umec_spec::resource::Resources;
 use umec_wire::{Label, NodeName};
 
-use crate::arguments::Up;
+use crate::arguments::{DEFAULT_STATE, Up};
 use crate::children::sweep;
 use crate::config::Environment;
 use crate::failure::Failure;
@@ -40,11 +40,7 @@ const TOKEN: &str = "umec-cli";
 const SWEEP: Duration = Duration::from_secs(5);
 
 /// Brings a node up, and stays until it is told to stop.
-pub async fn run(
-    environment: &Environment,
-    state: &std::path::Path,
-    arguments: &Up,
-) -> Result<(), Failure> {
+pub async fn run(environment: &Environment, state: &Path, arguments: &Up) -> Result<(), Failure> {
     let resources = sources::read_or_example(&arguments.sources)?;
     let chosen = choose(&resources, arguments.node.as_ref())?;
     let folder = StateFolder::open(state).map_err(|error| match error {
@@ -69,7 +65,8 @@ pub async fn run(
         services: programs,
         http: arguments.http,
         kafka: (arguments.kafka != "embedded").then(|| arguments.kafka.clone()),
-        sources: arguments.sources.clone(),
+        command: command(environment, state),
+        sources: absolute(&arguments.sources),
     };
     let show = if arguments.plain || !environment.terminal {
         Show::Plain(Box::default())
@@ -82,6 +79,20 @@ pub async fn run(
         "stopped; {} keeps what was stored, `umec up` continues\n",
         layout.root().display()
     ))
+}
+
+/// This command as it has to be typed to speak of the node of this state.
+fn command(environment: &Environment, state: &Path) -> String {
+    if state == Path::new(DEFAULT_STATE) {
+        return environment.invoked.clone();
+    }
+    format!("{} --state {}", environment.invoked, state.display())
+}
+
+/// The same files wherever another command is typed.
+fn absolute(sources: &[PathBuf]) -> Vec<PathBuf> {
+    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    sources.iter().map(absolute).collect()
 }
 
 /// The plan of one node as this machine applies it.

@@ -31,7 +31,16 @@ pub(super) fn write(layout: &Layout, plan: &NodePlan) -> Result<(), Failure> {
             write_private(&to, &key).map_err(cannot(&to))?;
         }
     }
-    Ok(())
+    header(layout)
+}
+
+/// Writes this command's own token as a header, for callers in a shell.
+fn header(layout: &Layout) -> Result<(), Failure> {
+    let from = layout.secrets().join(super::TOKEN);
+    let token = fs::read_to_string(&from).map_err(cannot(&from))?;
+    let to = layout.header();
+    let text = format!("Authorization: Bearer {}\n", token.trim());
+    write_private(&to, text.as_bytes()).map_err(cannot(&to))
 }
 
 /// The tokens of the edge API by name, and the files that hold them.

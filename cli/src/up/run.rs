@@ -48,6 +48,8 @@ pub(super) struct Mission {
     pub(super) http: Option<SocketAddr>,
     /// The broker that was named; `None` for one in the gateway's memory.
     pub(super) kafka: Option<String>,
+    /// This command as it has to be typed to speak of this node.
+    pub(super) command: String,
     /// The files and folders of resources.
     pub(super) sources: Vec<PathBuf>,
 }

@@ -1,6 +1,6 @@
 //! What a running node tells: the overview that is shown, and the report for other commands.
 
-use umec_spec::plan::OPERATOR;
+use umec_spec::plan::{OPERATOR, Settings};
 
 use super::prepare;
 use super::run::Running;
@@ -117,61 +117,66 @@ impl Running {
     /// What to try in another terminal; commands that can be pasted as they are.
     fn hints(&self) -> Vec<Hint> {
         let faces = self.faces();
-        let mut hints = vec![Hint {
-            what: "watch",
-            command: "umec device watch".to_owned(),
-        }];
-        if let Some(write) = self.something_to_write() {
-            hints.push(Hint {
-                what: "write",
-                command: write,
-            });
-        }
-        if let Some(api) = faces.edge_api {
-            let token = short(&api.token);
-            hints.push(Hint {
-                what: "API",
-                command: format!(
-                    "curl -NH \"Authorization: Bearer $(cat {token})\" {}/api/v1/stream",
-                    api.url
-                ),
-            });
-        }
-        if let Some(kafka) = faces.kafka {
-            hints.push(Hint {
-                what: "Kafka",
-                command: format!("kcat -b {} -C -t umec.readings", kafka.bootstrap),
-            });
-        }
-        if let Some(nats) = faces.nats {
-            hints.push(Hint {
-                what: "NATS",
-                command: format!("umec creds   ({})", nats.url),
-            });
-        }
+        let umec = &self.mission.command;
+        let header = short(&self.mission.folder.layout.header());
+        let write = self.something_to_write();
+        let hints = [
+            ("watch", Some(format!("{umec} device watch"))),
+            (
+                "write",
+                write.map(|what| format!("{umec} device write {what}")),
+            ),
+            (
+                "API",
+                faces
+                    .edge_api
+                    .map(|api| format!("curl -NH @{header} {}/api/v1/stream", api.url)),
+            ),
+            (
+                "Kafka",
+                faces
+                    .kafka
+                    .map(|kafka| format!("kcat -b {} -C -t umec.readings", kafka.bootstrap)),
+            ),
+            ("NATS", faces.nats.map(|_| format!("{umec} creds"))),
+        ];
+        let hints = hints.into_iter();
         hints
+            .filter_map(|(what, command)| {
+                Some(Hint {
+                    what,
+                    command: command?,
+                })
+            })
+            .collect()
     }
 
-    /// A command that changes something, where a device takes one.
+    /// Something that can be written, a number where there is one: device, metric and value.
     fn something_to_write(&self) -> Option<String> {
         let processes = self.mission.plan.processes.iter();
-        let mut devices = processes.flat_map(|process| match &process.settings {
-            umec_spec::plan::Settings::EdgeApi(settings) => settings.devices.as_slice(),
+        let devices = processes.flat_map(|process| match &process.settings {
+            Settings::EdgeApi(settings) => settings.devices.as_slice(),
             _ => &[],
         });
-        devices.find_map(|device| {
-            let metric = device.metrics.iter().find(|m| m.write.is_some())?;
-            let limits = metric.write?;
-            let value = match (limits.min, limits.max) {
-                (Some(min), Some(max)) => f64::midpoint(min, max).round().to_string(),
-                (Some(bound), None) | (None, Some(bound)) => bound.to_string(),
-                (None, None) => "on".to_owned(),
+        let writable = devices.flat_map(|device| {
+            let metrics = device.metrics.iter();
+            metrics.filter_map(move |metric| Some((device, metric, metric.write?)))
+        });
+        let written = writable.map(|(device, metric, limits)| {
+            let (is_number, value) = match (limits.min, limits.max) {
+                (Some(min), Some(max)) => (true, (min + (max - min) * 0.8).round().to_string()),
+                (Some(bound), None) | (None, Some(bound)) => (true, bound.to_string()),
+                (None, None) => (false, "on".to_owned()),
             };
-            Some(format!(
-                "umec device write {} {}={value}",
-                device.name, metric.name
-            ))
-        })
+            (
+                is_number,
+                format!("{} {}={value}", device.name, metric.name),
+            )
+        });
+        // The last of those that are equal: in the example the thermostat, whose room follows.
+        written
+            .max_by_key(|(is_number, _)| *is_number)
+            .map(|(_, told)| told)
     }
 }
 

@@ -200,6 +200,11 @@ impl Node {
         self.running.wait(DOWN)
     }
 
+    /// Kills `umec up` itself (SIGKILL); its processes are not told.
+    pub fn kill_umec(&mut self) {
+        self.running.kill();
+    }
+
     /// Starts it again on its state.
     #[track_caller]
     pub fn restart(&mut self) {
