@@ -1,0 +1,254 @@
+//! The uplink's end of the protocol, as a state machine: no socket, no clock, no task.
+//!
+//! Whoever drives it reports what happens ([`Machine::datagram`], [`Machine::offer`],
+//! [`Machine::finished`]), calls [`Machine::poll`] after each report and whenever [`Machine::wake`]
+//! has come, and carries out what [`Machine::next_action`] hands out.
+//!
+//! What it promises: a message that was offered is acknowledged to the stream after the gateway
+//! acknowledged it, and not before; every command that is handed out is answered until the gateway
+//! has the result; one command id is handed out once for as long as its result is remembered.
+
+mod commands;
+mod floors;
+mod link;
+mod outgoing;
+mod window;
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use umec_spec::settings::Pattern;
+use umec_wire::command::CommandResult;
+use umec_wire::uplink::{Command, Datagram, Down, Entry, Key, Lane, Now, Up, Way};
+use umec_wire::{Boot, ModemName, Reason};
+
+pub use link::LinkState;
+pub use outgoing::Progress;
+
+/// Who this uplink is, and how it may behave.
+#[derive(Debug, Clone)]
+pub struct Parameters {
+    /// The name under which the gateway knows it.
+    pub modem: ModemName,
+    /// The key it shares with the gateway.
+    pub key: Key,
+    /// Its own run.
+    pub boot: Boot,
+    /// The devices that the cloud may command.
+    pub command: Vec<Pattern>,
+    /// The largest datagram in bytes.
+    pub datagram: usize,
+    /// How long a message may wait for company.
+    pub linger: Duration,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// Send this to the gateway.
+    Send(Vec<u8>),
+    /// The message at this position of the stream is safe.
+    Acknowledge(u64),
+    /// Tell a device something and report how it ended.
+    Command(Command),
+    /// Look the gateway's name up again: what is known does not answer.
+    Resolve,
+}
+
+/// How datagrams that came in were disposed of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// Not of this protocol.
+    pub malformed: u64,
+    /// A welcome to nothing, or by somebody without the key.
+    pub handshake: u64,
+    /// Of a session that is not known.
+    pub session: u64,
+    /// Seen before.
+    pub replayed: u64,
+    /// Damaged or forged.
+    pub broken: u64,
+    /// Opened, and not understood.
+    pub message: u64,
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub struct Machine {
+    link: link::Link,
+    outgoing: outgoing::Outgoing,
+    commands: commands::Commands,
+    actions: VecDeque<Action>,
+    refused: Refused,
+}
+
+// === impl Machine ===
+
+impl Machine {
+    /// An uplink that has not spoken yet. `seed` is from a source of true randomness: session keys
+    /// come of it.
+    pub fn new(parameters: Parameters, seed: [u8; 32]) -> Self {
+        let Parameters {
+            modem,
+            key,
+            boot,
+            command,
+            datagram,
+            linger,
+        } = parameters;
+        Self {
+            link: link::Link::new(modem, key, boot, Random(StdRng::from_seed(seed))),
+            outgoing: outgoing::Outgoing::new(datagram, linger),
+            commands: commands::Commands::new(command),
+            actions: VecDeque::new(),
+            refused: Refused::default(),
+        }
+    }
+
+    /// Whether another message of the stream may be offered.
+    pub fn has_room(&self) -> bool {
+        self.outgoing.has_room()
+    }
+
+    /// Takes a message at `position` of the stream; positions are offered in ascending order. The
+    /// floor of the entry is set here.
+    pub fn offer(&mut self, now: Now, position: u64, entry: Entry) {
+        self.outgoing.offer(now.steady, position, entry);
+    }
+
+    /// Takes the end of a command that was handed out.
+    pub fn finished(&mut self, now: Now, result: CommandResult) {
+        self.commands.finished(now.steady, result);
+    }
+
+    /// Takes a datagram that came from the gateway's address.
+    pub fn datagram(&mut self, now: Now, bytes: &[u8]) {
+        match Datagram::decode(bytes) {
+            Ok(Datagram::Welcome(noise)) => {
+                if let Some(recovered) = self.link.welcome(now.steady, noise) {
+                    self.outgoing.session_begins(recovered);
+                    self.commands.session_begins();
+                } else {
+                    self.refused.handshake += 1;
+                }
+            }
+            Ok(Datagram::Unknown(connection)) => self.link.unknown(now.steady, connection),
+            Ok(Datagram::Sealed(sealed)) if sealed.way == Way::Down => {
+                match self.link.open(now.steady, &sealed) {
+                    Ok(message) => self.message(now, sealed.lane, &message),
+                    Err(link::NotOpened::Session) => self.refused.session += 1,
+                    Err(link::NotOpened::Replayed) => self.refused.replayed += 1,
+                    Err(link::NotOpened::Broken) => self.refused.broken += 1,
+                }
+            }
+            Ok(_) | Err(_) => self.refused.malformed += 1,
+        }
+    }
+
+    fn message(&mut self, now: Now, lane: Lane, message: &Bytes) {
+        let down = Down::decode(message).ok().filter(|m| m.lane() == lane);
+        match down {
+            Some(Down::Acknowledged(ranges)) => {
+                for position in self.outgoing.acknowledged(now.steady, &ranges) {
+                    self.actions.push_back(Action::Acknowledge(position));
+                }
+            }
+            Some(Down::Command(command)) => {
+                if let Some(command) = self.commands.received(now, command) {
+                    self.actions.push_back(Action::Command(command));
+                }
+            }
+            Some(Down::ResultsReceived(ids)) => self.commands.results_received(&ids),
+            Some(Down::Alive { refusing }) => {
+                if self.link.alive(refusing) {
+                    // What was refused until a moment ago is taken again: no reason to wait.
+                    self.outgoing.session_begins(true);
+                }
+            }
+            None => self.refused.message += 1,
+        }
+    }
+
+    /// Does what is due: sends, sends again, asks for a session.
+    pub fn poll(&mut self, now: Now) {
+        let at = now.steady;
+        self.outgoing.expire(at);
+        let waiting = self.outgoing.waiting();
+        for action in self.link.poll(at, self.outgoing.is_waiting(), waiting) {
+            self.actions.push_back(action);
+        }
+        if !self.link.has_session() {
+            return;
+        }
+        while let Some(result) = self.commands.due(at) {
+            self.send(at, &Up::Result(result));
+        }
+        while let Some(message) = self.outgoing.next_message(at) {
+            self.send_sealed(at, Lane::Data, &message);
+        }
+    }
+
+    fn send(&mut self, at: Duration, message: &Up) {
+        self.send_sealed(at, message.lane(), &message.encode());
+    }
+
+    fn send_sealed(&mut self, at: Duration, lane: Lane, message: &[u8]) {
+        if let Some(datagram) = self.link.seal(at, lane, message) {
+            self.actions.push_back(Action::Send(datagram));
+        }
+    }
+
+    /// What is to be done next.
+    pub fn next_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Machine::poll`] has something to do at the latest.
+    pub fn wake(&self) -> Duration {
+        let mut wake = self.link.wake(self.outgoing.is_waiting());
+        if self.link.has_session() {
+            let due = [self.outgoing.wake(), self.commands.wake()];
+            wake = due.into_iter().flatten().fold(wake, Duration::min);
+        }
+        wake
+    }
+
+    /// How the gateway is.
+    pub fn link(&self) -> LinkState {
+        self.link.state()
+    }
+
+    /// Why the gateway takes nothing at present, as it says itself.
+    pub fn refusing(&self) -> Option<&Reason> {
+        self.link.refusing()
+    }
+
+    /// How far the readings have got.
+    pub fn progress(&self, now: Now) -> Progress {
+        self.outgoing.progress(now.steady)
+    }
+
+    /// How many datagrams were not taken, and why.
+    pub fn refused(&self) -> Refused {
+        self.refused
+    }
+}
+
+/// The machine's randomness: seeded from outside, so that a run can be repeated.
+#[derive(Debug)]
+struct Random(StdRng);
+
+impl Random {
+    fn key(&mut self) -> [u8; 32] {
+        self.0.random()
+    }
+
+    /// Between three quarters of `duration` and five quarters of it, so that modems that lost the
+    /// same gateway do not come back in step.
+    fn jitter(&mut self, duration: Duration) -> Duration {
+        duration * self.0.random_range(75..=125) / 100
+    }
+}

@@ -1,0 +1,274 @@
+//! The session with the gateway: begun, renewed, and begun again when the gateway is silent.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use umec_wire::uplink::session::OpenError;
+use umec_wire::uplink::{Connection, Initiation, Key, Lane, Sealed, Session, Up};
+use umec_wire::{Boot, ModemName, NodeName, Reason};
+
+use super::{Action, Random};
+
+/// How the gateway is, seen from here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LinkState {
+    /// There has been no session yet.
+    Connecting {
+        /// How often it was asked for.
+        tries: u32,
+    },
+    /// The session works.
+    Up {
+        /// The node for which the gateway takes this modem.
+        node: NodeName,
+    },
+    /// There was a session, and the gateway does not answer.
+    Silent {
+        /// When it was last heard.
+        heard: Duration,
+        /// How often a new session was asked for.
+        tries: u32,
+    },
+}
+
+/// Why a datagram was not opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NotOpened {
+    Session,
+    Replayed,
+    Broken,
+}
+
+/// The session and what it takes to have one.
+#[derive(Debug)]
+pub(super) struct Link {
+    modem: ModemName,
+    key: Key,
+    boot: Boot,
+    random: Random,
+    session: Option<Current>,
+    /// The session before: what the gateway sealed in it may still arrive.
+    previous: Option<Session>,
+    attempt: Option<Attempt>,
+    refusing: Option<Reason>,
+}
+
+#[derive(Debug)]
+struct Current {
+    session: Session,
+    node: NodeName,
+    begun: Duration,
+    heard: Duration,
+    sent: Duration,
+    /// When the first datagram was sent since the gateway was last heard.
+    unanswered: Option<Duration>,
+}
+
+#[derive(Debug)]
+struct Attempt {
+    initiation: Initiation,
+    tries: u32,
+    next: Duration,
+}
+
+/// The first pause between two hellos; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The greatest pause between two hellos: how late a gateway that comes back may be noticed.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How long the gateway may owe an answer before a new session is asked for.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// How long nothing is heard, while something waits for an answer, before a keepalive asks for one.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// How long nothing is sent before a keepalive holds address translation open: below the 30 s
+/// after which some forget a binding (RFC 4787 section 4.3 asks for 2 minutes and is not always heard).
+const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// How old a session gets before new keys are made.
+const RENEW: Duration = Duration::from_hours(1);
+
+/// How many datagrams a session seals before new keys are made: far below the end of the nonces.
+const RENEW_NUMBER: u64 = 1 << 40;
+
+/// How long after a hello anyone's "unknown" is not listened to.
+const UNKNOWN_PAUSE: Duration = Duration::from_secs(1);
+
+// === impl Link ===
+
+impl Link {
+    pub(super) fn new(modem: ModemName, key: Key, boot: Boot, random: Random) -> Self {
+        Self {
+            modem,
+            key,
+            boot,
+            random,
+            session: None,
+            previous: None,
+            attempt: None,
+            refusing: None,
+        }
+    }
+
+    pub(super) const fn has_session(&self) -> bool {
+        self.session.is_some()
+    }
+
+    pub(super) const fn refusing(&self) -> Option<&Reason> {
+        self.refusing.as_ref()
+    }
+
+    pub(super) fn state(&self) -> LinkState {
+        let tries = self.attempt.as_ref().map_or(0, |attempt| attempt.tries);
+        match &self.session {
+            None => LinkState::Connecting { tries },
+            // One hello is a renewal; a second one means that the first was not answered.
+            Some(current) if tries > 1 => LinkState::Silent {
+                heard: current.heard,
+                tries,
+            },
+            Some(current) => LinkState::Up {
+                node: current.node.clone(),
+            },
+        }
+    }
+
+    /// Takes the answer to a hello. `Some(true)` when the session before was lost, `Some(false)`
+    /// when it was only renewed, `None` when the answer is not one.
+    pub(super) fn welcome(&mut self, now: Duration, noise: &[u8]) -> Option<bool> {
+        let attempt = self.attempt.as_mut()?;
+        let welcome = attempt.initiation.welcome(noise).ok()?;
+        let attempt = self.attempt.take()?;
+        let session = attempt.initiation.session(welcome.connection).ok()?;
+        let recovered = self
+            .session
+            .as_ref()
+            .is_none_or(|current| current.unanswered.is_some());
+        let current = Current {
+            session,
+            node: welcome.node,
+            begun: now,
+            heard: now,
+            // So old that a keepalive is due, which proves the session to the gateway.
+            sent: now.saturating_sub(KEEPALIVE),
+            unanswered: None,
+        };
+        self.previous = self.session.replace(current).map(|before| before.session);
+        Some(recovered)
+    }
+
+    /// Hears that the gateway does not know a session.
+    pub(super) fn unknown(&mut self, now: Duration, connection: Connection) {
+        let ours = self.session.as_ref().is_some_and(|c| {
+            c.session.connection() == connection && now >= c.begun + UNKNOWN_PAUSE
+        });
+        if ours && self.attempt.is_none() {
+            self.begin(now);
+        }
+    }
+
+    pub(super) fn open(&mut self, now: Duration, sealed: &Sealed<'_>) -> Result<Bytes, NotOpened> {
+        let named = |session: &Session| session.connection() == sealed.connection;
+        let opened = match (&mut self.session, &mut self.previous) {
+            (Some(current), _) if named(&current.session) => {
+                let opened = current.session.open(sealed);
+                if opened.is_ok() {
+                    current.heard = now;
+                    current.unanswered = None;
+                }
+                opened
+            }
+            (_, Some(previous)) if named(previous) => previous.open(sealed),
+            _ => return Err(NotOpened::Session),
+        };
+        match opened {
+            Ok((message, _)) => Ok(message),
+            Err(OpenError::Replayed(_)) => Err(NotOpened::Replayed),
+            Err(OpenError::Broken) => Err(NotOpened::Broken),
+        }
+    }
+
+    /// Takes what the gateway says of itself; says whether it has just stopped refusing.
+    pub(super) fn alive(&mut self, refusing: Option<Reason>) -> bool {
+        let before = std::mem::replace(&mut self.refusing, refusing);
+        before.is_some() && self.refusing.is_none()
+    }
+
+    pub(super) fn seal(&mut self, now: Duration, lane: Lane, message: &[u8]) -> Option<Vec<u8>> {
+        let current = self.session.as_mut()?;
+        current.sent = now;
+        current.unanswered.get_or_insert(now);
+        current.session.seal(lane, message)
+    }
+
+    /// Sends hellos and keepalives that are due. `owed` says that something waits for an answer.
+    pub(super) fn poll(&mut self, now: Duration, owed: bool, waiting: u64) -> Vec<Action> {
+        if self.attempt.is_none() && now >= self.next_attempt() {
+            self.begin(now);
+        }
+        let mut actions = Vec::new();
+        if let Some(attempt) = self.attempt.as_mut().filter(|attempt| now >= attempt.next) {
+            if attempt.tries > 0 {
+                actions.push(Action::Resolve);
+            }
+            actions.push(Action::Send(attempt.initiation.hello().to_vec()));
+            let doubled = FIRST_PAUSE.saturating_mul(1 << attempt.tries.min(8));
+            attempt.next = now + self.random.jitter(doubled.min(LONGEST_PAUSE));
+            attempt.tries = attempt.tries.saturating_add(1);
+        }
+        if now >= self.next_keepalive(owed) {
+            let message = Up::Keepalive { waiting };
+            let datagram = self.seal(now, message.lane(), &message.encode());
+            actions.extend(datagram.map(Action::Send));
+        }
+        actions
+    }
+
+    pub(super) fn wake(&self, owed: bool) -> Duration {
+        let hello = match &self.attempt {
+            Some(attempt) => attempt.next,
+            None => self.next_attempt(),
+        };
+        hello.min(self.next_keepalive(owed))
+    }
+
+    /// When a session is to be asked for while none is being asked for.
+    fn next_attempt(&self) -> Duration {
+        let Some(current) = &self.session else {
+            return Duration::ZERO;
+        };
+        if current.session.next_number() >= RENEW_NUMBER {
+            return Duration::ZERO;
+        }
+        let silent = current.unanswered.map(|since| since + SILENCE);
+        silent.map_or(current.begun + RENEW, |silent| {
+            silent.min(current.begun + RENEW)
+        })
+    }
+
+    fn next_keepalive(&self, owed: bool) -> Duration {
+        let Some(current) = &self.session else {
+            return Duration::MAX;
+        };
+        let idle = current.sent + KEEPALIVE;
+        if owed {
+            // A probe a second after the last word heard, and each second after that.
+            idle.min((current.heard + PROBE).max(current.sent + PROBE))
+        } else {
+            idle
+        }
+    }
+
+    fn begin(&mut self, now: Duration) {
+        let ephemeral = self.random.key();
+        let begun = Initiation::begin(&self.modem, &self.key, self.boot, ephemeral);
+        // NNpsk0 with a key of 32 bytes cannot fail to begin; if it did, the next poll tries again.
+        self.attempt = begun.ok().map(|initiation| Attempt {
+            initiation,
+            tries: 0,
+            next: now,
+        });
+    }
+}
