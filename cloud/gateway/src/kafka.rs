@@ -12,15 +12,16 @@ use bytes::Bytes;
 
 pub use client::{KafkaState, Watched};
 pub use follow::Follow;
-pub use producer::{Deliveries, Delivery, Producer, SendError};
+pub use producer::{Deliveries, Delivery, Place, Producer, SendError};
 pub use scan::{Offsets, ScanError, read_to_end};
-pub use topic::{EnsureError, Topic};
+pub use topic::EnsureError;
+use umec_wire::kafka::KafkaTopic;
 
 /// A record to be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outgoing {
     /// Where to.
-    pub topic: Topic,
+    pub topic: KafkaTopic,
     /// What it is about; records of one key stay in order and, in a compacted topic, replace each other.
     pub key: String,
     /// Its time in milliseconds since 1970.

@@ -7,9 +7,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use umec_e2e::kafka::Broker;
 use umec_gateway::kafka::{
-    Deliveries, Follow, KafkaState, Offsets, Outgoing, Producer, Topic, Watched, read_to_end, topic,
+    Deliveries, Follow, KafkaState, Offsets, Outgoing, Producer, Watched, read_to_end, topic,
 };
 use umec_spec::settings::gateway::Kafka;
+use umec_wire::kafka::KafkaTopic;
 
 const DEADLINE: Duration = Duration::from_mins(1);
 
@@ -30,7 +31,7 @@ async fn records_wait_for_a_broker_that_is_away() {
     let (producer, mut deliveries, watched) = open(&broker.bootstrap()).await;
     let mut state = watched.subscribe();
     broker.kill();
-    producer.send(1, &record(Topic::Readings, 1)).unwrap();
+    producer.send(1, &record(KafkaTopic::Readings, 1)).unwrap();
     let away = |state: &KafkaState| matches!(state, KafkaState::Away(_));
     tokio::time::timeout(DEADLINE, state.wait_for(away))
         .await
@@ -49,7 +50,7 @@ async fn suite(bootstrap: &str) {
         .unwrap();
     for number in 0..100 {
         producer
-            .send(number, &record(Topic::Readings, number))
+            .send(number, &record(KafkaTopic::Readings, number))
             .unwrap();
     }
     let mut tokens = Vec::new();
@@ -67,7 +68,7 @@ async fn suite(bootstrap: &str) {
         let ends = read_to_end(
             &address,
             &scan_watched,
-            Topic::Readings,
+            KafkaTopic::Readings,
             &Offsets::new(),
             &mut take,
         );
@@ -85,8 +86,11 @@ async fn suite(bootstrap: &str) {
     assert_eq!(first.time, Some(1_700_000_000_007));
     assert_eq!(ends.values().sum::<i64>(), 100);
 
-    let follow = Follow::begin(producer.bootstrap(), &watched, Topic::Readings, &ends).unwrap();
-    producer.send(200, &record(Topic::Readings, 200)).unwrap();
+    let follow =
+        Follow::begin(producer.bootstrap(), &watched, KafkaTopic::Readings, &ends).unwrap();
+    producer
+        .send(200, &record(KafkaTopic::Readings, 200))
+        .unwrap();
     let next = tokio::time::timeout(DEADLINE, follow.next()).await.unwrap();
     assert_eq!(next.value.as_deref(), Some(b"200".as_slice()));
 }
@@ -118,7 +122,7 @@ fn settings(bootstrap: &str) -> Kafka {
     }
 }
 
-fn record(topic: Topic, number: u64) -> Outgoing {
+fn record(topic: KafkaTopic, number: u64) -> Outgoing {
     Outgoing {
         topic,
         key: format!("pole-7/device-{}", number % 3),

@@ -1,5 +1,7 @@
 //! What lies in the cloud's Kafka: topics, keys and the headers of records.
 
+use std::fmt;
+
 use crate::label::{DeviceName, ModemName, NodeName};
 use crate::message_id::MessageId;
 use crate::subject::{Subject, Target};
@@ -118,6 +120,12 @@ impl KafkaTopic {
             Target::Status => Some(Self::Status),
             Target::Frames | Target::Command(_) => None,
         }
+    }
+}
+
+impl fmt::Display for KafkaTopic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
     }
 }
 

@@ -6,12 +6,14 @@ use rdkafka::{Offset, TopicPartitionList};
 use tracing::warn;
 
 use super::client::{Watched, client_config};
-use super::{Incoming, Offsets, Topic};
+use umec_wire::kafka::KafkaTopic;
+
+use super::{Incoming, Offsets};
 
 /// Reads a topic as it grows. Reconnects by itself.
 pub struct Follow {
     consumer: StreamConsumer<Watched>,
-    topic: Topic,
+    topic: KafkaTopic,
 }
 
 // === impl Follow ===
@@ -21,7 +23,7 @@ impl Follow {
     pub fn begin(
         bootstrap: &str,
         watched: &Watched,
-        topic: Topic,
+        topic: KafkaTopic,
         from: &Offsets,
     ) -> Result<Self, KafkaError> {
         let consumer: StreamConsumer<Watched> = client_config(bootstrap)

@@ -14,7 +14,9 @@ use tokio::sync::mpsc;
 use umec_spec::settings::gateway::Kafka;
 
 use super::client::{Watched, client_config};
-use super::{Outgoing, Topic};
+use umec_wire::kafka::KafkaTopic;
+
+use super::Outgoing;
 
 /// The word in the place of an address that asks for a broker inside this process.
 const EMBEDDED: &str = "embedded";
@@ -167,8 +169,16 @@ impl Producer {
         self.inner.flush(deadline)
     }
 
-    pub(super) fn create_embedded(&self, topic: Topic, partitions: i32) -> Result<(), KafkaError> {
-        let partitions = if topic == Topic::Marks { 1 } else { partitions };
+    pub(super) fn create_embedded(
+        &self,
+        topic: KafkaTopic,
+        partitions: i32,
+    ) -> Result<(), KafkaError> {
+        let partitions = if topic == KafkaTopic::Marks {
+            1
+        } else {
+            partitions
+        };
         match self.inner.client().mock_cluster() {
             None => Ok(()),
             Some(cluster) => match cluster.create_topic(topic.name(), partitions, 1) {

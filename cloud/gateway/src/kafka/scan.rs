@@ -8,7 +8,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::client::{Watched, client_config};
-use super::{Incoming, Topic};
+use umec_wire::kafka::KafkaTopic;
+
+use super::Incoming;
 
 /// A place in each partition: the offset of the next record to be read.
 pub type Offsets = BTreeMap<i32, i64>;
@@ -23,7 +25,7 @@ pub enum ScanError {
     #[error("the Kafka brokers do not tell the partitions of {topic}")]
     Ask {
         /// The topic.
-        topic: Topic,
+        topic: KafkaTopic,
         /// What went wrong.
         source: KafkaError,
     },
@@ -31,7 +33,7 @@ pub enum ScanError {
     #[error("reading {topic}")]
     Read {
         /// The topic.
-        topic: Topic,
+        topic: KafkaTopic,
         /// What went wrong.
         source: KafkaError,
     },
@@ -42,7 +44,7 @@ pub enum ScanError {
     )]
     Stalled {
         /// The topic.
-        topic: Topic,
+        topic: KafkaTopic,
     },
 }
 
@@ -51,7 +53,7 @@ pub enum ScanError {
 pub fn read_to_end(
     bootstrap: &str,
     watched: &Watched,
-    topic: Topic,
+    topic: KafkaTopic,
     from: &Offsets,
     each: &mut dyn FnMut(Incoming),
 ) -> Result<Offsets, ScanError> {
@@ -98,7 +100,7 @@ pub fn read_to_end(
 /// The first and the next offset of each partition.
 fn bounds(
     consumer: &BaseConsumer<Watched>,
-    topic: Topic,
+    topic: KafkaTopic,
     from: &Offsets,
 ) -> Result<(Offsets, Offsets), ScanError> {
     let ask = |source| ScanError::Ask { topic, source };
@@ -124,7 +126,7 @@ fn bounds(
 
 /// Whether everything before `end` was handed out. Asked of the consumer, since the last records of a
 /// compacted topic may be gone while their offsets stay.
-fn is_past(consumer: &BaseConsumer<Watched>, topic: Topic, partition: i32, end: i64) -> bool {
+fn is_past(consumer: &BaseConsumer<Watched>, topic: KafkaTopic, partition: i32, end: i64) -> bool {
     let Ok(position) = consumer.position() else {
         return false;
     };

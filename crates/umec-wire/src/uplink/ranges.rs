@@ -76,6 +76,14 @@ impl Ranges {
         }
     }
 
+    /// Takes every number below `floor` out.
+    pub fn remove_below(&mut self, floor: u64) {
+        self.0.retain(|range| range.last >= floor);
+        if let Some(range) = self.0.first_mut() {
+            range.first = range.first.max(floor);
+        }
+    }
+
     /// Forgets the lowest ranges until at most `count` are left.
     pub fn keep_highest(&mut self, count: usize) {
         let surplus = self.0.len().saturating_sub(count);
@@ -139,6 +147,8 @@ mod tests {
         set.insert(9);
         set.close_below(8);
         assert_eq!(format!("{set:?}"), "[1..=7, 9..=9]");
+        set.remove_below(5);
+        assert_eq!(format!("{set:?}"), "[5..=7, 9..=9]");
         set.keep_highest(1);
         assert_eq!(format!("{set:?}"), "[9..=9]");
     }

@@ -1,0 +1,292 @@
+//! The gateway's end of the protocol, as a state machine: no socket, no clock, no task, no Kafka.
+//!
+//! Whoever drives it reports what happens (datagrams, deliveries, records of commands), calls
+//! [`Machine::poll`] after each round of reports and whenever [`Machine::wake`] has come, and carries
+//! out what [`Machine::next_action`] hands out.
+//!
+//! What it promises: a batch is acknowledged after every message in it is in Kafka; a message is
+//! handed out for writing once, as long as its writing does not fail; every record of a command is
+//! followed by one result. What it needs for that after a restart is in its [`Snapshot`].
+
+mod assembly;
+mod commands;
+mod marks;
+mod modem;
+mod sessions;
+mod snapshot;
+mod traffic;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use umec_wire::command::CommandId;
+use umec_wire::kafka::KafkaTopic;
+use umec_wire::uplink::{Connection, Down, Now};
+use umec_wire::{Boot, MessageId, ModemName, NodeName, Reason, Timestamp};
+
+use crate::kafka::{Incoming, Outgoing, Place};
+use crate::record;
+
+pub use marks::{Mark, Marks};
+pub use snapshot::{Places, SCANNED, Snapshot};
+pub use traffic::Counters;
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Send this to a modem.
+    Send {
+        /// Where to.
+        to: SocketAddr,
+        /// What.
+        bytes: Vec<u8>,
+    },
+    /// Write this, and report what became of it under the token.
+    Write {
+        /// The token.
+        token: u64,
+        /// The record.
+        record: Box<Outgoing>,
+    },
+}
+
+/// The state machine.
+#[derive(Debug)]
+pub struct Machine {
+    boot: Boot,
+    random: StdRng,
+    modems: HashMap<ModemName, modem::Modem>,
+    connections: HashMap<Connection, ModemName>,
+    /// The modem that speaks for a node.
+    nodes: HashMap<NodeName, ModemName>,
+    commands: commands::Commands,
+    /// What was handed out for writing.
+    written: HashMap<u64, Written>,
+    next_token: u64,
+    capacity: usize,
+    refusing: Option<Reason>,
+    /// The modems to which something is owed.
+    owed: HashSet<ModemName>,
+    places: Places,
+    actions: VecDeque<Action>,
+    counters: Counters,
+    housekeeping: Duration,
+}
+
+/// What a token stands for.
+#[derive(Debug)]
+enum Written {
+    Message(KafkaTopic, ModemName, MessageId),
+    Result(CommandId),
+    /// How a modem is; what becomes of it concerns nobody.
+    Modem,
+}
+
+/// How often sessions, marks and modems are looked through.
+const HOUSEKEEPING: Duration = Duration::from_secs(10);
+
+/// How long a modem is silent before it counts as down: three keepalives.
+const SILENCE: Duration = Duration::from_mins(1);
+
+// === impl Machine ===
+
+impl Machine {
+    /// A gateway that knows nothing yet. `capacity` is how many records may be on their way to Kafka,
+    /// `grace` how long after its expiry a command that was sent may still be answered, and `seed`
+    /// comes from a source of true randomness.
+    pub fn new(boot: Boot, capacity: usize, grace: Duration, seed: [u8; 32]) -> Self {
+        Self {
+            boot,
+            random: StdRng::from_seed(seed),
+            modems: HashMap::new(),
+            connections: HashMap::new(),
+            nodes: HashMap::new(),
+            commands: commands::Commands::new(grace),
+            written: HashMap::new(),
+            next_token: 0,
+            capacity,
+            refusing: None,
+            owed: HashSet::new(),
+            places: Places::default(),
+            actions: VecDeque::new(),
+            counters: Counters::default(),
+            housekeeping: Duration::ZERO,
+        }
+    }
+
+    /// Says why no batches are to be taken, or that they are again.
+    pub fn refuse(&mut self, reason: Option<Reason>) {
+        let ends = self.refusing.is_some() && reason.is_none();
+        self.refusing = reason;
+        if ends {
+            self.tell_all_alive();
+        }
+    }
+
+    /// Takes a record of `umec.commands`.
+    pub fn command(&mut self, now: Now, record: &Incoming) {
+        self.commands.record(now, record);
+    }
+
+    /// Whether another command may come.
+    pub fn has_room_for_commands(&self) -> bool {
+        self.commands.has_room()
+    }
+
+    /// Takes the word on what was handed out for writing: its place, or none when it did not get into
+    /// Kafka and never will.
+    pub fn delivered(&mut self, now: Now, token: u64, place: Option<Place>) {
+        match (self.written.remove(&token), place) {
+            (Some(Written::Message(topic, name, id)), place) => {
+                if let Some(modem) = self.modems.get_mut(&name) {
+                    if let Some(place) = place {
+                        self.places.passed(topic, place);
+                        modem.settled(now.wall, &id);
+                        self.counters.written += 1;
+                    } else {
+                        modem.failed(&id);
+                        self.counters.failed += 1;
+                    }
+                    if modem.owes() {
+                        self.owed.insert(name);
+                    }
+                }
+            }
+            (Some(Written::Result(id)), Some(place)) => {
+                self.places.passed(KafkaTopic::CommandResults, place);
+                if let Some(node) = self.commands.written(&id) {
+                    self.tell(&node, &Down::ResultsReceived(vec![id]));
+                }
+            }
+            (Some(Written::Result(id)), None) => self.commands.not_written(now.steady, &id),
+            (Some(Written::Modem) | None, _) => {}
+        }
+    }
+
+    /// Does what is due: acknowledges, sends commands, writes results, tells of modems.
+    pub fn poll(&mut self, now: Now) {
+        for name in std::mem::take(&mut self.owed) {
+            let modem = self.modems.get_mut(&name);
+            if let Some(ranges) = modem.and_then(modem::Modem::acknowledgement) {
+                self.send(&name, &Down::Acknowledged(ranges));
+            }
+        }
+        let (nodes, modems) = (&self.nodes, &self.modems);
+        let reaches = |node: &NodeName| {
+            let modem = nodes.get(node).and_then(|name| modems.get(name));
+            modem.is_some_and(|modem| modem.is_up)
+        };
+        for due in self.commands.due(now, reaches) {
+            match due {
+                commands::Due::Send(node, command) => self.tell(&node, &Down::Command(command)),
+                commands::Due::Write(key, result) => {
+                    let id = result.id.clone();
+                    self.write(Written::Result(id), record::of_result(&key, &result));
+                }
+            }
+        }
+        if now.steady >= self.housekeeping {
+            self.housekeeping = now.steady + HOUSEKEEPING;
+            self.keep_house(now);
+        }
+    }
+
+    /// What is to be done next.
+    pub fn next_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Machine::poll`] has something to do at the latest.
+    pub fn wake(&self) -> Duration {
+        self.commands.wake().min(self.housekeeping)
+    }
+
+    /// How many records are on their way to Kafka.
+    pub fn outstanding(&self) -> usize {
+        self.written.len()
+    }
+
+    /// How many modems have a session.
+    pub fn connected(&self) -> usize {
+        self.modems.values().filter(|modem| modem.is_up).count()
+    }
+
+    /// What has happened so far.
+    pub fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    fn write(&mut self, what: Written, record: Outgoing) {
+        let token = self.next_token;
+        self.next_token += 1;
+        self.written.insert(token, what);
+        let record = Box::new(record);
+        self.actions.push_back(Action::Write { token, record });
+    }
+
+    /// Sends to the modem of a node.
+    fn tell(&mut self, node: &NodeName, message: &Down) {
+        if let Some(name) = self.nodes.get(node).cloned() {
+            self.send(&name, message);
+        }
+    }
+
+    fn send(&mut self, name: &ModemName, message: &Down) {
+        let modem = self.modems.get_mut(name);
+        let sealed = modem.and_then(|m| m.sessions.seal(message.lane(), &message.encode()));
+        if let Some((to, bytes)) = sealed {
+            self.actions.push_back(Action::Send { to, bytes });
+        }
+    }
+
+    fn tell_all_alive(&mut self) {
+        let connected = self.modems.iter().filter(|(_, modem)| modem.is_up);
+        let names: Vec<_> = connected.map(|(name, _)| name.clone()).collect();
+        for name in names {
+            self.send(&name, &Down::Alive { refusing: None });
+        }
+    }
+
+    fn keep_house(&mut self, now: Now) {
+        let mut changed = Vec::new();
+        for (name, modem) in &mut self.modems {
+            modem.sessions.forget(now.steady);
+            modem.marks.forget(now.wall);
+            let heard = modem.sessions.proven().map(|proven| proven.heard.steady);
+            if modem.is_up && heard.is_some_and(|heard| now.steady >= heard + SILENCE) {
+                modem.is_up = false;
+                changed.push(name.clone());
+            }
+        }
+        for name in changed {
+            self.tell_of(now.wall, &name);
+        }
+        let modems = self.modems.iter();
+        self.connections = modems
+            .flat_map(|(name, modem)| modem.sessions.connections().map(|c| (c, name.clone())))
+            .collect();
+    }
+
+    /// Writes down how a modem is.
+    fn tell_of(&mut self, now: Timestamp, name: &ModemName) {
+        let Some(modem) = self.modems.get(name) else {
+            return;
+        };
+        let Some(proven) = modem.sessions.proven() else {
+            return;
+        };
+        let value = record::ModemRecord {
+            node: modem.node.clone(),
+            state: if modem.is_up { "up" } else { "down" },
+            address: proven.address.to_string(),
+            since: proven.since,
+            last_seen: proven.heard.wall,
+            queue: modem.waiting,
+        };
+        let record = record::of_modem(name, now, &value);
+        self.write(Written::Modem, record);
+    }
+}

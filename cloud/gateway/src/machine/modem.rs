@@ -1,0 +1,192 @@
+//! One modem: its sessions, what it has sent, and what of that is in Kafka.
+
+use std::collections::HashMap;
+
+use umec_wire::uplink::{Entry, Ranges};
+use umec_wire::{Boot, MessageId, NodeName, Timestamp};
+
+use super::assembly::Assembly;
+use super::marks::Marks;
+use super::sessions::Sessions;
+
+#[derive(Debug)]
+pub(super) struct Modem {
+    pub(super) node: NodeName,
+    pub(super) sessions: Sessions,
+    pub(super) marks: Marks,
+    pub(super) assembly: Assembly,
+    /// How many entries wait on the node, as it says.
+    pub(super) waiting: u64,
+    /// Whether the marks have changed since they were last written down.
+    pub(super) is_changed: bool,
+    /// Whether it was last told of as up.
+    pub(super) is_up: bool,
+    /// Messages on their way to Kafka, and the batches that wait for each.
+    pending: HashMap<MessageId, Vec<(Boot, u64)>>,
+    run: Run,
+}
+
+/// The batches of one run of the uplink.
+#[derive(Debug)]
+struct Run {
+    boot: Boot,
+    /// How many messages of each unfinished batch are not in Kafka.
+    open: HashMap<u64, usize>,
+    acknowledged: Ranges,
+    /// Whether there is something to acknowledge.
+    is_owed: bool,
+}
+
+/// What became of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Taken {
+    /// What is to be written to Kafka.
+    pub(super) fresh: Vec<Entry>,
+    /// How many of its messages came before.
+    pub(super) duplicates: u64,
+    /// Whether it was left aside for want of room.
+    pub(super) is_refused: bool,
+}
+
+/// How many ranges an acknowledgement tells. What falls out of it is acknowledged again when its
+/// batch comes again.
+const TOLD: usize = 48;
+
+// === impl Modem ===
+
+impl Modem {
+    pub(super) fn new(node: NodeName) -> Self {
+        Self {
+            node,
+            sessions: Sessions::default(),
+            marks: Marks::default(),
+            assembly: Assembly::default(),
+            waiting: 0,
+            is_changed: false,
+            is_up: false,
+            pending: HashMap::new(),
+            run: Run::new(Boot::from_bits(0)),
+        }
+    }
+
+    /// Takes the proof of a session of the uplink's run `boot`: batch numbers are that run's from here on.
+    pub(super) fn proven(&mut self, boot: Boot) {
+        if boot != self.run.boot {
+            self.run = Run::new(boot);
+        }
+    }
+
+    /// Takes a batch, as long as no more than `room` of its messages are new.
+    pub(super) fn batch(
+        &mut self,
+        boot: Boot,
+        number: u64,
+        entries: Vec<Entry>,
+        room: usize,
+    ) -> Taken {
+        let mut taken = Taken::default();
+        let is_current = boot == self.run.boot;
+        if is_current && self.run.acknowledged.contains(number) {
+            self.run.is_owed = true;
+            taken.duplicates = entries.len() as u64;
+            return taken;
+        }
+        if is_current && self.run.open.contains_key(&number) {
+            taken.duplicates = entries.len() as u64;
+            return taken;
+        }
+        let is_new = |e: &&Entry| !self.marks.contains(&e.id) && !self.pending.contains_key(&e.id);
+        if entries.iter().filter(is_new).count() > room {
+            taken.is_refused = true;
+            return taken;
+        }
+        let mut open = 0;
+        for entry in entries {
+            self.marks
+                .close_below(&entry.id.device, entry.id.boot, entry.floor);
+            if self.marks.contains(&entry.id) {
+                taken.duplicates += 1;
+                continue;
+            }
+            open += 1;
+            let waiters = self.pending.entry(entry.id.clone()).or_default();
+            let is_first = waiters.is_empty();
+            waiters.push((boot, number));
+            if is_first {
+                taken.fresh.push(entry);
+            } else {
+                taken.duplicates += 1;
+            }
+        }
+        if is_current {
+            if open == 0 {
+                self.run.finish(number);
+            } else {
+                self.run.open.insert(number, open);
+            }
+        }
+        taken
+    }
+
+    /// Takes the word that a message is in Kafka, or never will be and is not to be sent again.
+    pub(super) fn settled(&mut self, now: Timestamp, id: &MessageId) {
+        self.marks.insert(now, id);
+        self.is_changed = true;
+        for (boot, number) in self.pending.remove(id).unwrap_or_default() {
+            if boot != self.run.boot {
+                continue;
+            }
+            if let Some(open) = self.run.open.get_mut(&number) {
+                *open -= 1;
+                if *open == 0 {
+                    self.run.open.remove(&number);
+                    self.run.finish(number);
+                }
+            }
+        }
+    }
+
+    /// Takes the word that a message did not get into Kafka: its batches begin anew when they come again.
+    pub(super) fn failed(&mut self, id: &MessageId) {
+        for (boot, number) in self.pending.remove(id).unwrap_or_default() {
+            if boot == self.run.boot {
+                self.run.open.remove(&number);
+            }
+        }
+    }
+
+    /// Whether an acknowledgement is owed.
+    pub(super) const fn owes(&self) -> bool {
+        self.run.is_owed
+    }
+
+    /// What is to be acknowledged.
+    pub(super) fn acknowledgement(&mut self) -> Option<Ranges> {
+        let owed = std::mem::take(&mut self.run.is_owed);
+        // The session may be of another run by now, whose batch numbers mean something else.
+        let is_current = self
+            .sessions
+            .proven()
+            .is_some_and(|proven| proven.boot == self.run.boot);
+        (owed && is_current).then(|| self.run.acknowledged.clone())
+    }
+}
+
+// === impl Run ===
+
+impl Run {
+    fn new(boot: Boot) -> Self {
+        Self {
+            boot,
+            open: HashMap::new(),
+            acknowledged: Ranges::new(),
+            is_owed: false,
+        }
+    }
+
+    fn finish(&mut self, number: u64) {
+        self.acknowledged.insert(number);
+        self.acknowledged.keep_highest(TOLD);
+        self.is_owed = true;
+    }
+}

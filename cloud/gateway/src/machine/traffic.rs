@@ -1,0 +1,222 @@
+//! What comes in from modems.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use rand::RngExt;
+use umec_wire::uplink::datagram::Hello;
+use umec_wire::uplink::session::{self, OpenError, Welcome};
+use umec_wire::uplink::{
+    Connection, Datagram, Down, Entry, Fragment, Key, Lane, Now, Sealed, Up, Way,
+};
+use umec_wire::{Boot, ModemName, NodeName};
+
+use super::modem::Modem;
+use super::{Action, Machine, Written};
+use crate::record;
+
+/// What has happened, for the metrics.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Datagrams that were opened.
+    pub opened: u64,
+    /// Messages that are in Kafka.
+    pub written: u64,
+    /// Messages that Kafka refused for good; they come again.
+    pub failed: u64,
+    /// Messages that came before.
+    pub duplicates: u64,
+    /// Messages whose body could not be read; they are acknowledged and not written.
+    pub unreadable: u64,
+    /// Batches left aside because Kafka takes nothing or too much is on its way.
+    pub held_back: u64,
+    /// Sessions that were proven.
+    pub sessions: u64,
+    /// Changes of address.
+    pub moves: u64,
+    /// Datagrams that are not of this protocol.
+    pub malformed: u64,
+    /// Hellos with a wrong key.
+    pub wrong_key: u64,
+    /// Datagrams of sessions that are not known.
+    pub unknown_session: u64,
+    /// Datagrams that came before.
+    pub replayed: u64,
+    /// Datagrams that are damaged or forged.
+    pub broken: u64,
+    /// Messages that were opened and not understood.
+    pub not_understood: u64,
+}
+
+impl Machine {
+    /// Takes a hello from a modem that holds `key` and speaks for `node`.
+    pub fn hello(
+        &mut self,
+        now: Now,
+        from: SocketAddr,
+        hello: &Hello<'_>,
+        key: &Key,
+        node: &NodeName,
+    ) {
+        let known = self.modems.get(&hello.modem);
+        if let Some(welcome) = known.and_then(|m| m.sessions.answered(hello.noise)) {
+            self.actions.push_back(Action::Send {
+                to: from,
+                bytes: welcome,
+            });
+            return;
+        }
+        let welcome = Welcome {
+            connection: self.free_connection(),
+            node: node.clone(),
+            gateway: self.boot,
+        };
+        let ephemeral = self.random.random();
+        let Ok((session, bytes, boot)) = session::answer(hello, key, &welcome, ephemeral) else {
+            self.counters.wrong_key += 1;
+            return;
+        };
+        let name = hello.modem.clone();
+        let modem = self
+            .modems
+            .entry(name.clone())
+            .or_insert_with(|| Modem::new(node.clone()));
+        modem.node.clone_from(node);
+        let gone = modem
+            .sessions
+            .candidate(now.steady, session, boot, hello.noise, bytes.clone());
+        if let Some(gone) = gone {
+            self.connections.remove(&gone);
+        }
+        self.connections.insert(welcome.connection, name);
+        self.actions.push_back(Action::Send { to: from, bytes });
+    }
+
+    /// Takes any other datagram.
+    pub fn datagram(&mut self, now: Now, from: SocketAddr, bytes: &[u8]) {
+        match Datagram::decode(bytes) {
+            Ok(Datagram::Sealed(sealed)) if sealed.way == Way::Up => {
+                self.sealed(now, from, &sealed);
+            }
+            Ok(_) | Err(_) => self.counters.malformed += 1,
+        }
+    }
+
+    /// Notes a hello of a modem that has no key here.
+    pub fn stranger(&mut self) {
+        self.counters.wrong_key += 1;
+    }
+
+    fn sealed(&mut self, now: Now, from: SocketAddr, sealed: &Sealed<'_>) {
+        let name = self.connections.get(&sealed.connection).cloned();
+        let known = name.and_then(|name| {
+            let modem = self.modems.get_mut(&name)?;
+            Some((name, modem))
+        });
+        let Some((name, modem)) = known else {
+            self.counters.unknown_session += 1;
+            // Shorter than what it answers, so nobody gains by making us send it.
+            let bytes = Datagram::Unknown(sealed.connection).encode();
+            self.actions.push_back(Action::Send { to: from, bytes });
+            return;
+        };
+        let opened = match modem.sessions.open(now, from, sealed) {
+            Ok(opened) => opened,
+            Err(OpenError::Replayed(_)) => {
+                self.counters.replayed += 1;
+                return;
+            }
+            Err(OpenError::Broken) => {
+                self.counters.broken += 1;
+                return;
+            }
+        };
+        self.counters.opened += 1;
+        self.counters.moves += u64::from(opened.moved);
+        let was_up = std::mem::replace(&mut modem.is_up, true);
+        if opened.proved {
+            modem.proven(opened.boot);
+            self.counters.sessions += 1;
+            self.nodes.insert(modem.node.clone(), name.clone());
+            self.commands.session_begins(now.steady, &modem.node);
+        }
+        if opened.proved || opened.moved || !was_up {
+            self.tell_of(now.wall, &name);
+        }
+        self.message(now, &name, opened.boot, sealed.lane, &opened.message);
+    }
+
+    fn message(&mut self, now: Now, name: &ModemName, boot: Boot, lane: Lane, message: &Bytes) {
+        match Up::decode(message).ok().filter(|m| m.lane() == lane) {
+            Some(Up::Batch { number, entries }) => self.batch(now, name, boot, number, entries),
+            Some(Up::Fragment(fragment)) => self.fragment(now, name, boot, fragment),
+            Some(Up::Result(result)) => {
+                let Some(modem) = self.modems.get(name) else {
+                    return;
+                };
+                let id = result.id.clone();
+                if self.commands.reported(now, &modem.node, result) {
+                    self.send(name, &Down::ResultsReceived(vec![id]));
+                }
+            }
+            Some(Up::Keepalive { waiting }) => {
+                if let Some(modem) = self.modems.get_mut(name) {
+                    modem.waiting = waiting;
+                }
+                let refusing = self.refusing.clone();
+                self.send(name, &Down::Alive { refusing });
+            }
+            None => self.counters.not_understood += 1,
+        }
+    }
+
+    fn fragment(&mut self, now: Now, name: &ModemName, boot: Boot, fragment: Fragment) {
+        let number = fragment.number;
+        let modem = self.modems.get_mut(name);
+        let Some(whole) = modem.and_then(|m| m.assembly.insert(boot, fragment)) else {
+            return;
+        };
+        match Up::decode(&whole) {
+            Ok(Up::Batch { number: n, entries }) if n == number => {
+                self.batch(now, name, boot, number, entries);
+            }
+            _ => self.counters.not_understood += 1,
+        }
+    }
+
+    fn batch(&mut self, now: Now, name: &ModemName, boot: Boot, number: u64, batch: Vec<Entry>) {
+        let room = match self.refusing {
+            None => self.capacity.saturating_sub(self.written.len()),
+            Some(_) => 0,
+        };
+        let Some(modem) = self.modems.get_mut(name) else {
+            return;
+        };
+        let node = modem.node.clone();
+        let taken = modem.batch(boot, number, batch, room);
+        self.counters.duplicates += taken.duplicates;
+        self.counters.held_back += u64::from(taken.is_refused);
+        for entry in taken.fresh {
+            if let Ok(record) = record::of_entry(name, &node, &entry) {
+                let what = Written::Message(record.topic, name.clone(), entry.id);
+                self.write(what, record);
+            } else if let Some(modem) = self.modems.get_mut(name) {
+                // It would come again for ever, and be no better.
+                self.counters.unreadable += 1;
+                modem.settled(now.wall, &entry.id);
+            }
+        }
+        if self.modems.get(name).is_some_and(Modem::owes) {
+            self.owed.insert(name.clone());
+        }
+    }
+
+    fn free_connection(&mut self) -> Connection {
+        loop {
+            let connection = Connection(self.random.random());
+            if !self.connections.contains_key(&connection) {
+                return connection;
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Both ends of the uplink protocol in virtual time, under any weather: nothing is lost, nothing is
+//! doubled, every command ends once.
+//!
+//! A run follows from its seed. `UMEC_SIMULATION_SEED=17` repeats one, `UMEC_SIMULATION_RUNS=100000`
+//! makes more of them.
+
+#![cfg(test)]
+
+mod cloud;
+mod node;
+mod world;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use world::World;
+
+/// What a normal test run does; more by the environment.
+const RUNS: u64 = 1_000;
+
+#[test]
+fn nothing_is_lost_or_doubled_and_commands_end_once_in_any_weather() {
+    if let Some(seed) = number("UMEC_SIMULATION_SEED") {
+        World::new(seed).run();
+        return;
+    }
+    let runs = number("UMEC_SIMULATION_RUNS").unwrap_or(RUNS);
+    let next = AtomicU64::new(0);
+    let work = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::Relaxed);
+            if seed >= runs {
+                return;
+            }
+            let run = catch_unwind(AssertUnwindSafe(|| World::new(seed).run()));
+            assert!(
+                run.is_ok(),
+                "seed {seed} failed: repeat it with UMEC_SIMULATION_SEED={seed}"
+            );
+        }
+    };
+    std::thread::scope(|scope| {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        for _ in 0..threads {
+            scope.spawn(work);
+        }
+    });
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a test's own dial, not configuration"
+)]
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}

@@ -1,0 +1,365 @@
+//! Virtual time, a network with weather, and what befalls the processes.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt as _, SeedableRng as _};
+use umec_gateway::kafka::Outgoing;
+use umec_gateway::machine as gateway;
+use umec_uplink::machine as uplink;
+use umec_wire::command::CommandResult;
+use umec_wire::kafka::KafkaTopic;
+use umec_wire::uplink::{Command, Datagram, Key, Now};
+use umec_wire::{Boot, MessageId, ModemName, Reason, Timestamp};
+
+use crate::cloud::Kafka;
+use crate::node::{Node, node_name};
+
+/// How long things go wrong.
+const STORM: Duration = Duration::from_secs(30);
+
+/// How long everything may take after that.
+const CALM: Duration = Duration::from_mins(10);
+
+const KEY: Key = Key::new([7; 32]);
+
+#[derive(Debug)]
+enum Event {
+    Up(Vec<u8>, SocketAddr),
+    Down(Vec<u8>),
+    Publish,
+    Order,
+    Kafka,
+    Snapshot,
+    Finished(u64, CommandResult),
+    UplinkDies,
+    GatewayDies,
+    KafkaTurns,
+    Moves,
+    /// A state machine wants to be asked.
+    Wake,
+}
+
+struct Weather {
+    loss: f64,
+    duplication: f64,
+    corruption: f64,
+    delay: u64,
+}
+
+pub(crate) struct World {
+    seed: u64,
+    dice: StdRng,
+    now: Duration,
+    events: BTreeMap<(Duration, u64), Event>,
+    next_event: u64,
+    weather: Weather,
+    node: Node,
+    kafka: Kafka,
+    uplink: uplink::Machine,
+    /// Which uplink this is: what an earlier one began is not reported to a later one.
+    incarnation: u64,
+    gateway: gateway::Machine,
+    address: SocketAddr,
+    orders: u64,
+}
+
+// === impl World ===
+
+impl World {
+    pub(crate) fn new(seed: u64) -> Self {
+        let mut dice = StdRng::seed_from_u64(seed);
+        let weather = Weather {
+            loss: dice.random_range(0.0..0.5),
+            duplication: dice.random_range(0.0..0.3),
+            corruption: dice.random_range(0.0..0.2),
+            delay: dice.random_range(1..400),
+        };
+        let (uplink, gateway) = (new_uplink(&mut dice), new_gateway(&mut dice));
+        Self {
+            seed,
+            dice,
+            now: Duration::ZERO,
+            events: BTreeMap::new(),
+            next_event: 0,
+            weather,
+            node: Node::default(),
+            kafka: Kafka::default(),
+            uplink,
+            incarnation: 0,
+            gateway,
+            address: SocketAddr::from(([192, 0, 2, 1], 1)),
+            orders: 0,
+        }
+    }
+
+    pub(crate) fn run(mut self) {
+        self.plan();
+        self.settle();
+        while let Some(((at, _), event)) = self.events.pop_first() {
+            self.now = at;
+            if at > STORM {
+                self.weather = Weather {
+                    loss: 0.0,
+                    duplication: 0.0,
+                    corruption: 0.0,
+                    delay: 20,
+                };
+                self.kafka.is_away = false;
+            }
+            if at > STORM && matches!(event, Event::Kafka) && self.is_done() {
+                break;
+            }
+            assert!(
+                at < STORM + CALM,
+                "seed {}: {:?}, {:?}",
+                self.seed,
+                self.uplink.progress(self.time()),
+                self.kafka.results()
+            );
+            self.happen(event);
+            self.settle();
+        }
+        self.check();
+    }
+
+    /// Decides what befalls whom, and when.
+    fn plan(&mut self) {
+        let mut some = |most: u32, event: fn() -> Event| {
+            for _ in 0..self.dice.random_range(0..=most) {
+                let at = STORM.mul_f64(self.dice.random_range(0.0..1.0));
+                self.events.insert((at, self.next_event), event());
+                self.next_event += 1;
+            }
+        };
+        some(60, || Event::Publish);
+        some(6, || Event::Order);
+        some(3, || Event::UplinkDies);
+        some(3, || Event::GatewayDies);
+        some(3, || Event::KafkaTurns);
+        some(2, || Event::Moves);
+        self.after(Duration::from_millis(100), Event::Kafka);
+        self.after(Duration::from_secs(3), Event::Snapshot);
+    }
+
+    fn time(&self) -> Now {
+        Now {
+            steady: self.now,
+            wall: Timestamp::from_millis(1_800_000_000_000).saturating_add(self.now),
+        }
+    }
+
+    fn after(&mut self, delay: Duration, event: Event) {
+        self.events
+            .insert((self.now + delay, self.next_event), event);
+        self.next_event += 1;
+    }
+
+    fn happen(&mut self, event: Event) {
+        let now = self.time();
+        match event {
+            Event::Up(bytes, from) => match Datagram::decode(&bytes) {
+                Ok(Datagram::Hello(hello)) if hello.modem == modem() => {
+                    self.gateway.hello(now, from, &hello, &KEY, &node_name());
+                }
+                Ok(Datagram::Hello(_)) => self.gateway.stranger(),
+                _ => self.gateway.datagram(now, from, &bytes),
+            },
+            Event::Down(bytes) => self.uplink.datagram(now, &bytes),
+            Event::Publish => self.node.publish(&mut self.dice, now.wall),
+            Event::Order => self.order(),
+            Event::Kafka => {
+                for (token, place) in self.kafka.work(&mut self.dice) {
+                    self.gateway.delivered(now, token, Some(place));
+                }
+                self.kafka.feed(now, &mut self.gateway);
+                let pause = Duration::from_millis(self.dice.random_range(1..100));
+                self.after(pause, Event::Kafka);
+            }
+            Event::Snapshot => {
+                self.kafka.snapshot(&mut self.dice, now, &mut self.gateway);
+                self.after(Duration::from_secs(3), Event::Snapshot);
+            }
+            Event::Finished(incarnation, result) if incarnation == self.incarnation => {
+                self.uplink.finished(now, result);
+            }
+            Event::UplinkDies => {
+                self.uplink = new_uplink(&mut self.dice);
+                self.incarnation += 1;
+                self.node.rewind();
+            }
+            Event::GatewayDies => {
+                self.kafka.gateway_dies(&mut self.dice);
+                self.gateway = new_gateway(&mut self.dice);
+                self.kafka.recover(now, &mut self.gateway);
+            }
+            Event::KafkaTurns => {
+                self.kafka.is_away = !self.kafka.is_away;
+                let reason = Reason::new("kafka-away", "nobody answers");
+                self.gateway.refuse(self.kafka.is_away.then_some(reason));
+            }
+            Event::Moves => self.address.set_port(self.dice.random()),
+            Event::Finished(..) | Event::Wake => {}
+        }
+    }
+
+    /// Somebody in the cloud orders something, now and then nonsense.
+    fn order(&mut self) {
+        self.orders += 1;
+        let now = self.time().wall;
+        let expires = now.saturating_add(Duration::from_secs(self.dice.random_range(0..60)));
+        let device = self.dice.random_range(0..4);
+        let value = match self.dice.random_range(0..10) {
+            0 => "nonsense".to_owned(),
+            _ => format!(
+                r#"{{"id":"order-{}","name":"setpoint","value":1,"expires":"{expires}"}}"#,
+                self.orders
+            ),
+        };
+        self.kafka.append(Outgoing {
+            topic: KafkaTopic::Commands,
+            key: format!("pole-7/device-{device}"),
+            time: now.as_millis(),
+            headers: Vec::new(),
+            value: Some(value.into()),
+        });
+    }
+
+    /// Lets both ends do what is due, and the network carry it.
+    fn settle(&mut self) {
+        let now = self.time();
+        if self.kafka.is_away {
+            let reason = Reason::new("kafka-away", "nobody answers");
+            self.gateway.refuse(Some(reason));
+        } else {
+            self.gateway.refuse(None);
+        }
+        while self.uplink.has_room() {
+            let Some((position, entry)) = self.node.read() else {
+                break;
+            };
+            self.uplink.offer(now, position, entry);
+        }
+        self.uplink.poll(now);
+        while let Some(action) = self.uplink.next_action() {
+            match action {
+                uplink::Action::Send(bytes) => {
+                    let from = self.address;
+                    self.carry(&bytes, move |bytes| Event::Up(bytes, from));
+                }
+                uplink::Action::Acknowledge(position) => self.node.acknowledge(position),
+                uplink::Action::Command(command) => self.execute(&command),
+                uplink::Action::Resolve => {}
+            }
+        }
+        self.gateway.poll(now);
+        while let Some(action) = self.gateway.next_action() {
+            match action {
+                gateway::Action::Send { bytes, .. } => self.carry(&bytes, Event::Down),
+                gateway::Action::Write { token, record } => self.kafka.hand_over(token, *record),
+            }
+        }
+        let wake = self.uplink.wake().min(self.gateway.wake()).max(self.now);
+        let earlier = self
+            .events
+            .first_key_value()
+            .is_some_and(|((at, _), _)| *at <= wake);
+        if !earlier {
+            self.after(wake.saturating_sub(self.now), Event::Wake);
+        }
+    }
+
+    fn execute(&mut self, command: &Command) {
+        let result = self.node.execute(command, self.time().wall);
+        let takes = Duration::from_millis(self.dice.random_range(0..3_000));
+        self.after(takes, Event::Finished(self.incarnation, result));
+    }
+
+    fn carry(&mut self, bytes: &[u8], event: impl Fn(Vec<u8>) -> Event) {
+        let copies = 1 + u8::from(self.dice.random_bool(self.weather.duplication));
+        for _ in 0..copies {
+            if self.dice.random_bool(self.weather.loss) {
+                continue;
+            }
+            let mut bytes = bytes.to_vec();
+            if self.dice.random_bool(self.weather.corruption) {
+                let place = self.dice.random_range(0..bytes.len());
+                bytes[place] ^= 1 << self.dice.random_range(0..8);
+            }
+            let delay = Duration::from_millis(self.dice.random_range(0..=self.weather.delay));
+            self.after(delay, event(bytes));
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.node.is_all_acknowledged()
+            && self.kafka.results().values().map(Vec::len).sum::<usize>()
+                >= usize::try_from(self.orders).unwrap()
+    }
+
+    fn check(&self) {
+        let seed = self.seed;
+        let messages = self.kafka.messages();
+        let ids = self.node.ids();
+        for id in &ids {
+            let times = messages.get(&id.to_string()).copied().unwrap_or(0);
+            assert_eq!(times, 1, "seed {seed}: {id} is in Kafka {times} times");
+        }
+        assert_eq!(
+            messages.len(),
+            ids.len(),
+            "seed {seed}: something was invented"
+        );
+        let place = |id: &str| {
+            let id: MessageId = id.parse().unwrap();
+            (id.device.clone(), ids.iter().position(|known| *known == id))
+        };
+        let mut states: Vec<_> = self.kafka.states().iter().map(|id| place(id)).collect();
+        let written = states.clone();
+        states.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.cmp(&b.1)));
+        for device in 0..3 {
+            let device = format!("device-{device}");
+            let of = |states: &[(umec_wire::DeviceName, Option<usize>)]| -> Vec<_> {
+                states
+                    .iter()
+                    .filter(|s| s.0.as_str() == device)
+                    .map(|s| s.1)
+                    .collect()
+            };
+            assert_eq!(
+                of(&written),
+                of(&states),
+                "seed {seed}: states of {device} are out of order"
+            );
+        }
+        for (id, outcomes) in self.kafka.results() {
+            assert_eq!(outcomes.len(), 1, "seed {seed}: {id} ended as {outcomes:?}");
+        }
+        for (id, times) in &self.node.executions {
+            assert_eq!(*times, 1, "seed {seed}: {id} was done {times} times");
+        }
+    }
+}
+
+fn modem() -> ModemName {
+    ModemName::new("pole-7").unwrap()
+}
+
+fn new_uplink(dice: &mut StdRng) -> uplink::Machine {
+    let parameters = uplink::Parameters {
+        modem: modem(),
+        key: KEY,
+        boot: Boot::from_bits(dice.random()),
+        command: vec!["device-*".to_owned().try_into().unwrap()],
+        datagram: 237,
+        linger: Duration::from_millis(5),
+    };
+    uplink::Machine::new(parameters, dice.random())
+}
+
+fn new_gateway(dice: &mut StdRng) -> gateway::Machine {
+    let grace = Duration::from_secs(5);
+    gateway::Machine::new(Boot::from_bits(dice.random()), 50, grace, dice.random())
+}
