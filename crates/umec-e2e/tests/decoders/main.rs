@@ -10,5 +10,7 @@
 
 #![cfg(test)]
 
+mod spec;
 mod storm;
+mod uplink;
 mod wire;

@@ -51,10 +51,18 @@ const FRAGMENTS: &[&[u8]] = &[
 
 /// Runs all cases through `decode`, which tells whether it took the input, and prints how many it did.
 pub(crate) fn storm(name: &str, seeds: &[&[u8]], decode: impl Fn(&[u8]) -> bool) {
+    run(name, cases(CASES_BY_DEFAULT), seeds, decode);
+}
+
+/// The same for what takes long, such as key agreement: fewer cases by default.
+pub(crate) fn slow_storm(name: &str, seeds: &[&[u8]], decode: impl Fn(&[u8]) -> bool) {
+    run(name, cases(CASES_BY_DEFAULT / 50), seeds, decode);
+}
+
+fn run(name: &str, cases: u64, seeds: &[&[u8]], decode: impl Fn(&[u8]) -> bool) {
     for seed in seeds {
         assert!(decode(seed), "{name} refuses its own seed {}", shown(seed));
     }
-    let cases = cases();
     let begin = Instant::now();
     let mut taken = 0_u64;
     let mut input = Vec::with_capacity(LONGEST);
@@ -94,10 +102,10 @@ impl Drop for Witness<'_> {
     clippy::disallowed_methods,
     reason = "a test has no configuration but this"
 )]
-fn cases() -> u64 {
+fn cases(default: u64) -> u64 {
     let text = std::env::var("PROPTEST_CASES").ok();
     let number = text.map(|text| text.parse().expect("PROPTEST_CASES is a number"));
-    number.unwrap_or(CASES_BY_DEFAULT)
+    number.unwrap_or(default)
 }
 
 #[expect(clippy::print_stdout, reason = "the figures are what the run is for")]
