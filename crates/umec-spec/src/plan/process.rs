@@ -36,7 +36,7 @@ pub struct PlannedProcess {
 
 /// What is run as a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(untagged)]
 pub enum Program {
     /// A binary and image of this project, by its name.
     Ours(&'static str),
