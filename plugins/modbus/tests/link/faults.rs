@@ -216,6 +216,23 @@ async fn check(
     Ok(())
 }
 
+#[tokio::test]
+async fn a_device_that_is_always_too_late_gives_no_value_and_then_recovers() {
+    for way in WAYS {
+        for by in [70, 130, 250] {
+            let stand = Stand::new(way, UNITS, DEVICES).await;
+            let mut link = stand.open().await;
+            let by = Span::from_millis(by);
+            stand.afflict(1, Effect::Delay { by }, 4);
+            let mut good = 0;
+            for _ in 0..12 {
+                good += u32::from(check(&stand, &mut link, 0).await.is_ok());
+            }
+            assert!(good >= 3, "{way:?} {by}: {good}");
+        }
+    }
+}
+
 fn any_effect() -> impl Strategy<Value = Effect> {
     prop_oneof![
         2 => Just(Effect::Silence),

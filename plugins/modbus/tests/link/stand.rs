@@ -88,5 +88,5 @@ fn serial(path: &Path) -> String {
 }
 
 fn indented(text: &str) -> String {
-    text.lines().map(|line| format!("  {line}\n")).collect()
+    text.replace('\n', "\n  ")
 }
