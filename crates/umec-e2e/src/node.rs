@@ -72,7 +72,7 @@ impl Node {
         let mut command = Command::new(&umec);
         command
             .args(["up", "--plain", "--state"])
-            .arg(folder.path().join("state"))
+            .arg(folder.path().join(".umec"))
             .args(arguments);
         if let Some(site) = site {
             let file = folder.path().join("site.yaml");
@@ -185,7 +185,7 @@ impl Node {
 
     /// The state folder.
     pub fn state(&self) -> PathBuf {
-        self.folder.path().join("state")
+        self.folder.path().join(".umec")
     }
 
     /// What `umec up` has printed.
