@@ -40,7 +40,7 @@ check: ## everything that a machine can judge but the tests: format, lints, docs
 bench: ## measure, and print a table with ratios
 	@crates/xtask/tools.sh test
 	$(CARGO) build --release --package umec-cli $(DAEMONS:%=--package %)
-	$(CARGO) run --release --package xtask -- bench
+	$(CARGO) run --quiet --package xtask -- bench $(ARGS)
 
 tools: ## install what tests need, once, into a cache
 	@crates/xtask/tools.sh test

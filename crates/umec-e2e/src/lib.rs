@@ -4,6 +4,7 @@
 //! tests and from nothing else. A tool that is not installed is a failure that names the remedy, never
 //! a skip.
 
+pub mod figure;
 pub mod kafka;
 pub mod ledger;
 pub mod markdown;

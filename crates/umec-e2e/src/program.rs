@@ -28,7 +28,7 @@ pub struct Running {
 }
 
 /// Finds the binary `name` of this workspace, built from the present sources in the profile of the
-/// test that asks. The first call builds; all targets at once, because then the dependencies have the
+/// test that asks. The first call builds; tests along with it, because then the dependencies have the
 /// features that `cargo test --workspace` gives them and nothing is built twice.
 #[track_caller]
 pub fn binary(name: &str) -> PathBuf {
@@ -230,11 +230,13 @@ fn build_workspace() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build
-        .args(["build", "--quiet", "--workspace", "--bins", "--tests"])
+        .args(["build", "--quiet", "--workspace", "--bins"])
         .current_dir(env!("CARGO_MANIFEST_DIR"));
-    if folder.ends_with("release") {
-        build.arg("--release");
-    }
+    build.arg(if folder.ends_with("release") {
+        "--release"
+    } else {
+        "--tests"
+    });
     let status = build.status().expect("cargo starts");
     if !status.success() {
         fail("the workspace does not build");

@@ -2,4 +2,5 @@
 //!
 //! Nothing here is linked into a program that is deployed.
 
+pub mod bench;
 pub mod shape;
