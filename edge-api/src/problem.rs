@@ -6,6 +6,8 @@ use umec_wire::DeviceName;
 use umec_wire::command::CommandId;
 use umec_wire::problem::{Problem, ProblemKind};
 
+use crate::position::Position;
+
 /// Why a request is not served.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApiError {
@@ -38,12 +40,18 @@ pub enum ApiError {
         /// What it takes.
         allow: &'static str,
     },
+    /// The path is no stream.
+    #[error("there is no WebSocket at this path; /api/v1/stream has one")]
+    Upgrade,
     /// The body did not come in time.
     #[error("the body of the request did not come in time")]
     BodyTime,
     /// The id was used for another command.
     #[error("the id {0} was given to another command; choose a new one")]
     Conflict(CommandId),
+    /// The stream no longer holds what comes after the cursor.
+    #[error("the stream no longer holds what comes after {0}; begin with `from`")]
+    Gone(Position),
     /// The body is too long.
     #[error("the body of a request has at most {limit} bytes")]
     TooLarge {
@@ -93,13 +101,14 @@ impl ApiError {
     /// Its kind in the registry.
     pub const fn kind(&self) -> ProblemKind {
         match self {
-            Self::Field { .. } => ProblemKind::BadRequest,
+            Self::Field { .. } | Self::Upgrade => ProblemKind::BadRequest,
             Self::Token => ProblemKind::Unauthorized,
             Self::Scope(_) => ProblemKind::Forbidden,
             Self::Path | Self::Device(_) | Self::Command(_) => ProblemKind::NotFound,
             Self::Method { .. } => ProblemKind::MethodNotAllowed,
             Self::BodyTime => ProblemKind::RequestTimeout,
             Self::Conflict(_) => ProblemKind::Conflict,
+            Self::Gone(_) => ProblemKind::Gone,
             Self::TooLarge { .. } => ProblemKind::BodyTooLarge,
             Self::MediaType => ProblemKind::UnsupportedMediaType,
             Self::Busy { .. } | Self::Stopping => ProblemKind::TooManyRequests,

@@ -50,6 +50,13 @@ impl Timestamp {
         Self(self.0.saturating_add(micros))
     }
 
+    /// The time earlier by `duration`, or the beginning of time.
+    #[must_use]
+    pub fn saturating_sub(self, duration: std::time::Duration) -> Self {
+        let micros = i64::try_from(duration.as_micros()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(micros))
+    }
+
     /// How much later this is than `earlier`; zero where it is not.
     pub fn saturating_since(self, earlier: Self) -> std::time::Duration {
         let micros = self.0.saturating_sub(earlier.0);
