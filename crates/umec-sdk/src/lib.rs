@@ -25,7 +25,7 @@ pub use health::Health;
 pub use life::{Program, main};
 pub use metrics::Metrics;
 pub use node::Node;
-pub use plugin::{Fault, Link, Plugin};
+pub use plugin::{Fault, Link, Plugin, run_plugin};
 pub use secret::Secret;
 pub use tasks::Tasks;
 pub use telemetry::chain;

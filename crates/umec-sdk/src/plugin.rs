@@ -1,11 +1,21 @@
 //! What a plugin supplies. Everything else of its life is the SDK's: schedule, deadlines, back-off,
 //! births and deaths, sequence numbers, signatures, commands, drain.
 
+mod device;
+mod figures;
+mod ledger;
+mod pause;
+mod publish;
+mod run;
+mod schedule;
+
 use std::future::Future;
 
 use umec_spec::settings::plugin::{LinkSettings, Protocol};
 use umec_wire::status::Identity;
 use umec_wire::{Reason, Value};
+
+pub use run::run_plugin;
 
 /// A kind of device.
 pub trait Plugin: Send + Sync + 'static {

@@ -1,9 +1,15 @@
-//! The contract of the bus: the same checks on the one in memory and on a real NATS server.
+//! The contract of the bus: the same checks on the one in memory and on a real NATS server; and what is
+//! true of a server alone: it can be killed.
 
 #![cfg(test)]
+#![cfg(feature = "nats")]
 
+#[path = "bus/away.rs"]
+mod away;
 #[path = "bus/contract.rs"]
 mod contract;
+#[path = "bus/server.rs"]
+mod server;
 
 use contract::Setup;
 use umec_sdk::{Bus, Node};

@@ -1,22 +1,15 @@
-//! The contract of the bus on a real NATS server, and what is only true of one: it can be killed.
-
-#![cfg(test)]
-#![cfg(feature = "nats")]
-
-#[path = "nats/away.rs"]
-mod away;
-#[path = "bus/contract.rs"]
-mod contract;
+//! The contract on a real NATS server.
 
 use std::path::Path;
 
-use contract::Setup;
 use nkeys::KeyPair;
 use umec_e2e::nats::Server;
 use umec_sdk::{Bus, Node};
 use umec_spec::settings::{BusSettings, Trust};
 use umec_wire::signature::PublicKey;
 use umec_wire::{DeviceName, NodeName};
+
+use super::contract::{self, Setup};
 
 /// A connection to a server of the test's own.
 pub(crate) struct Connection {
@@ -91,19 +84,15 @@ macro_rules! on_nats {
     )*};
 }
 
-mod on_a_server {
-    use super::{Connection, Server, contract};
-
-    on_nats! {
-        a_published_message_is_followed_as_it_was_sent
-        a_message_id_is_stored_once
-        a_follow_begins_where_it_is_told
-        history_ends_where_the_stream_ended
-        a_filter_chooses_devices_and_targets
-        a_cursor_begins_after_what_was_acknowledged
-        an_outbox_delivers_everything_in_order
-        a_command_ends_in_its_result
-        a_command_that_nobody_takes_is_told_at_once
-        the_bounds_tell_what_the_stream_holds
-    }
+on_nats! {
+    a_published_message_is_followed_as_it_was_sent
+    a_message_id_is_stored_once
+    a_follow_begins_where_it_is_told
+    history_ends_where_the_stream_ended
+    a_filter_chooses_devices_and_targets
+    a_cursor_begins_after_what_was_acknowledged
+    an_outbox_delivers_everything_in_order
+    a_command_ends_in_its_result
+    a_command_that_nobody_takes_is_told_at_once
+    the_bounds_tell_what_the_stream_holds
 }

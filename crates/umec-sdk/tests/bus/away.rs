@@ -8,7 +8,7 @@ use umec_sdk::{Bus, Node};
 use umec_wire::{Label, NodeName};
 
 use super::contract::Setup;
-use super::{Connection, connected};
+use super::server::{Connection, connected};
 
 /// A loaded machine gets this long for what takes a fraction of a second.
 const DEADLINE: Duration = Duration::from_secs(30);
@@ -95,8 +95,8 @@ async fn a_full_outbox_drops_the_oldest_and_counts_them() {
     connection.server.restart();
     within(outbox.settled()).await;
     let seen = setup.history(Start::First, Filter::default()).await;
-    let last: Vec<u64> = seen.iter().rev().take(10).map(|seen| seen.2).collect();
-    assert_eq!(last, (91..=100).rev().collect::<Vec<u64>>());
+    let newest: Vec<u64> = seen.iter().rev().take(10).map(|seen| seen.2).collect();
+    assert_eq!(newest, (91..=100).rev().collect::<Vec<u64>>());
     let lost = 100 - seen.len();
     let figures = setup.node().metrics.encode();
     let counted = format!("umec_outbox_dropped_messages_total{{reason=\"full\"}} {lost}");
