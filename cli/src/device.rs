@@ -2,16 +2,14 @@
 
 mod plan;
 mod watch;
+mod write;
 
 use std::fs;
-use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use umec_sdk::Clock;
-use umec_wire::command::Outcome;
-use umec_wire::{DeviceName, Reason, Span, Timestamp, Value, senml};
+use umec_wire::{DeviceName, Timestamp};
 
-use crate::arguments::{Assignment, Device, Format};
+use crate::arguments::{Device, Format};
 use crate::failure::Failure;
 use crate::http::EdgeApi;
 use crate::output;
@@ -20,30 +18,6 @@ use crate::report;
 use crate::shown;
 use crate::state::Layout;
 use crate::view::age;
-
-/// How much longer than the command itself its answer may take on the way.
-const ON_THE_WAY: Duration = Duration::from_secs(5);
-
-/// The answer to a command.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Answer {
-    /// Which command it was.
-    id: String,
-    /// How it ended.
-    outcome: Outcome,
-    /// Why it was not done.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    reason: Option<Reason>,
-    /// What the device shows after it.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        with = "senml::plain_option"
-    )]
-    value: Option<Value>,
-    /// When it ended.
-    time: Timestamp,
-}
 
 /// Does what the command line says.
 pub async fn run(layout: &Layout, command: &Device) -> Result<(), Failure> {
@@ -68,7 +42,14 @@ pub async fn run(layout: &Layout, command: &Device) -> Result<(), Failure> {
             assignment,
             timeout,
             shown,
-        } => write(&api(layout)?, device, assignment, *timeout, shown.output).await,
+        } => {
+            let wanted = write::Wanted {
+                device,
+                assignment,
+                timeout: *timeout,
+            };
+            write::run(&api(layout)?, &wanted, shown.output).await
+        }
         Device::Plan {
             device,
             file,
@@ -95,7 +76,7 @@ pub fn api(layout: &Layout) -> Result<EdgeApi, Failure> {
 async fn list(api: &EdgeApi, format: Format) -> Result<(), Failure> {
     let devices: shown::Devices = api.get("/api/v1/devices").await?;
     let now = Clock::system().now();
-    output::show(format, &devices.devices, |devices| table(devices, now))
+    output::show(format, &devices.items, |devices| table(devices, now))
 }
 
 /// The devices as a table.
@@ -172,39 +153,4 @@ fn sheet(device: &shown::Device, now: Timestamp) -> String {
     });
     let heading = ["METRIC", "VALUE", "AGE", "EVERY", "WRITE", "PROBLEM"];
     facts.collect::<String>() + "\n" + &output::table(&heading, rows)
-}
-
-async fn write(
-    api: &EdgeApi,
-    device: &DeviceName,
-    assignment: &Assignment,
-    timeout: Span,
-    format: Format,
-) -> Result<(), Failure> {
-    let path = format!("/api/v1/devices/{device}/commands/{}", assignment.metric);
-    let body = serde_json::json!({ "value": assignment.value, "timeout": timeout });
-    let deadline = timeout.duration() + ON_THE_WAY;
-    let answer: Answer = api.post(&path, &body, deadline).await?;
-    output::show(format, &answer, |answer| {
-        let value = answer.value.as_ref();
-        let value = value.map(|value| format!(", the device shows {}", told(value, None)));
-        let reason = answer.reason.as_ref();
-        let reason = reason.map(|reason| format!(": {reason}"));
-        format!(
-            "{}{}{}\n",
-            answer.outcome.as_str(),
-            reason.unwrap_or_default(),
-            value.unwrap_or_default()
-        )
-    })?;
-    match answer.outcome {
-        Outcome::Done => Ok(()),
-        Outcome::Refused => Err(Failure::bad_input(format!("{device} was not written"))),
-        Outcome::Failed => Err(Failure::other(format!(
-            "whether {device} was written is not known"
-        ))),
-        Outcome::Expired => Err(Failure::other(format!(
-            "{device} was not written within {timeout}"
-        ))),
-    }
 }

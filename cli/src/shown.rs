@@ -59,7 +59,7 @@ pub enum DocumentError {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Devices {
     /// The devices, by name.
-    pub devices: Vec<Device>,
+    pub items: Vec<Device>,
 }
 
 /// A device.

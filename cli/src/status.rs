@@ -29,7 +29,7 @@ pub async fn run(layout: &Layout, format: Format) -> Result<(), Failure> {
     };
     let status = Status {
         report,
-        devices: devices.map(|devices| devices.devices).unwrap_or_default(),
+        devices: devices.map(|devices| devices.items).unwrap_or_default(),
     };
     output::show(format, &status, text)
 }

@@ -37,13 +37,17 @@ struct Line<'a> {
 /// Prints readings until enough have been seen, or the connection is no more.
 pub(super) async fn run(api: &EdgeApi, wanted: &Wanted<'_>, format: Format) -> Result<(), Failure> {
     let mut events = std::pin::pin!(api.events(&path(wanted), None).await?);
+    let mut farewell = String::new();
     let mut left = wanted.count.unwrap_or(u64::MAX);
     while left > 0 {
         let Some(sent) = events.next().await else {
-            return Err(Failure::unavailable(
-                "the edge API has ended the stream; `umec status` tells more",
-            ));
+            return Err(Failure::unavailable(format!(
+                "the edge API has ended the stream{farewell}; `umec status` tells more"
+            )));
         };
+        if sent.event == "bye" {
+            farewell = format!(": {}", sent.data);
+        }
         let Ok(document) = Document::try_from(&sent) else {
             continue;
         };

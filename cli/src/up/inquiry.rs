@@ -160,7 +160,7 @@ impl Feed {
             match &mut self.open {
                 None => {
                     if let Some(devices) = self.connect().await {
-                        return Heard::Devices(devices.devices);
+                        return Heard::Devices(devices.items);
                     }
                 }
                 Some(open) => match open.next().await {

@@ -381,3 +381,6 @@ pub(super) fn services(plan: &NodePlan, kafka: &str) -> Vec<Service> {
     services.extend(planned);
     services
 }
+
+#[cfg(test)]
+mod tests;
