@@ -3,4 +3,5 @@
 //! Nothing here is linked into a program that is deployed.
 
 pub mod bench;
+pub mod licences;
 pub mod shape;
