@@ -200,6 +200,8 @@ fn a_node_that_no_resource_describes_is_planned_for_its_devices() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
     #[test]
     fn a_plan_does_not_depend_on_the_order_of_documents_and_files(
         (order, cuts) in (
