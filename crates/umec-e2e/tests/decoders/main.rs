@@ -10,6 +10,8 @@
 
 #![cfg(test)]
 
+mod edge_api;
+mod modbus;
 mod spec;
 mod storm;
 mod uplink;
