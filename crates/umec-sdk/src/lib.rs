@@ -17,6 +17,7 @@ pub mod plugin;
 pub mod secret;
 pub mod tasks;
 pub mod telemetry;
+pub mod testing;
 
 pub use admin::write_address;
 pub use bus::Bus;

@@ -2,6 +2,8 @@
 
 #![cfg(test)]
 
+#[path = "plugin/contract.rs"]
+mod contract;
 #[path = "plugin/example.rs"]
 mod example;
 
