@@ -1,6 +1,13 @@
 //! Takes datagrams of modems into Kafka, exactly once, and brings commands back down.
 
+mod config;
+mod figures;
 pub mod kafka;
+mod keeper;
 pub mod machine;
 pub mod record;
+mod recovery;
 pub mod request;
+mod run;
+
+pub use run::{PROGRAM, run};

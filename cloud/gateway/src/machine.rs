@@ -67,7 +67,10 @@ pub struct Machine {
     written: HashMap<u64, Written>,
     next_token: u64,
     capacity: usize,
-    refusing: Option<Reason>,
+    /// Whether it knows what its predecessor wrote; before that it takes nothing.
+    is_restored: bool,
+    /// What modems are told about Kafka.
+    trouble: Option<Reason>,
     /// The modems to which something is owed.
     owed: HashSet<ModemName>,
     places: Places,
@@ -108,7 +111,8 @@ impl Machine {
             written: HashMap::new(),
             next_token: 0,
             capacity,
-            refusing: None,
+            is_restored: false,
+            trouble: None,
             owed: HashSet::new(),
             places: Places::default(),
             actions: VecDeque::new(),
@@ -117,13 +121,18 @@ impl Machine {
         }
     }
 
-    /// Says why no batches are to be taken, or that they are again.
-    pub fn refuse(&mut self, reason: Option<Reason>) {
-        let ends = self.refusing.is_some() && reason.is_none();
-        self.refusing = reason;
+    /// Says what is wrong with Kafka, for modems to know why nothing is acknowledged.
+    pub fn trouble(&mut self, reason: Option<Reason>) {
+        let ends = self.trouble.is_some() && reason.is_none();
+        self.trouble = reason;
         if ends {
             self.tell_all_alive();
         }
+    }
+
+    /// Whether it has taken over what its predecessor wrote.
+    pub const fn is_restored(&self) -> bool {
+        self.is_restored
     }
 
     /// Takes a record of `umec.commands`.
@@ -137,15 +146,14 @@ impl Machine {
     }
 
     /// Takes the word on what was handed out for writing: its place, or none when it did not get into
-    /// Kafka and never will.
-    pub fn delivered(&mut self, now: Now, token: u64, place: Option<Place>) {
+    /// Kafka and never will. Gives the topic of what is there.
+    pub fn delivered(&mut self, now: Now, token: u64, place: Option<Place>) -> Option<KafkaTopic> {
         match (self.written.remove(&token), place) {
             (Some(Written::Message(topic, name, id)), place) => {
                 if let Some(modem) = self.modems.get_mut(&name) {
                     if let Some(place) = place {
                         self.places.passed(topic, place);
                         modem.settled(now.wall, &id);
-                        self.counters.written += 1;
                     } else {
                         modem.failed(&id);
                         self.counters.failed += 1;
@@ -154,15 +162,21 @@ impl Machine {
                         self.owed.insert(name);
                     }
                 }
+                place.map(|_| topic)
             }
             (Some(Written::Result(id)), Some(place)) => {
                 self.places.passed(KafkaTopic::CommandResults, place);
                 if let Some(node) = self.commands.written(&id) {
                     self.tell(&node, &Down::ResultsReceived(vec![id]));
                 }
+                Some(KafkaTopic::CommandResults)
             }
-            (Some(Written::Result(id)), None) => self.commands.not_written(now.steady, &id),
-            (Some(Written::Modem) | None, _) => {}
+            (Some(Written::Result(id)), None) => {
+                self.commands.not_written(now.steady, &id);
+                None
+            }
+            (Some(Written::Modem), place) => place.map(|_| KafkaTopic::Modems),
+            (None, _) => None,
         }
     }
 

@@ -38,6 +38,8 @@ enum Event {
     GatewayDies,
     KafkaTurns,
     Moves,
+    /// The gateway of this incarnation knows what its predecessor wrote.
+    Recovered(u64),
     /// A state machine wants to be asked.
     Wake,
 }
@@ -62,6 +64,7 @@ pub(crate) struct World {
     /// Which uplink this is: what an earlier one began is not reported to a later one.
     incarnation: u64,
     gateway: gateway::Machine,
+    gateway_incarnation: u64,
     address: SocketAddr,
     orders: u64,
 }
@@ -90,6 +93,7 @@ impl World {
             uplink,
             incarnation: 0,
             gateway,
+            gateway_incarnation: 0,
             address: SocketAddr::from(([192, 0, 2, 1], 1)),
             orders: 0,
         }
@@ -140,6 +144,7 @@ impl World {
         some(3, || Event::GatewayDies);
         some(3, || Event::KafkaTurns);
         some(2, || Event::Moves);
+        self.after(Duration::from_millis(100), Event::Recovered(0));
         self.after(Duration::from_millis(100), Event::Kafka);
         self.after(Duration::from_secs(3), Event::Snapshot);
     }
@@ -174,12 +179,16 @@ impl World {
                 for (token, place) in self.kafka.work(&mut self.dice) {
                     self.gateway.delivered(now, token, Some(place));
                 }
-                self.kafka.feed(now, &mut self.gateway);
+                if self.gateway.is_restored() {
+                    self.kafka.feed(now, &mut self.gateway);
+                }
                 let pause = Duration::from_millis(self.dice.random_range(1..100));
                 self.after(pause, Event::Kafka);
             }
             Event::Snapshot => {
-                self.kafka.snapshot(&mut self.dice, now, &mut self.gateway);
+                if self.gateway.is_restored() {
+                    self.kafka.snapshot(&mut self.dice, now, &mut self.gateway);
+                }
                 self.after(Duration::from_secs(3), Event::Snapshot);
             }
             Event::Finished(incarnation, result) if incarnation == self.incarnation => {
@@ -193,15 +202,21 @@ impl World {
             Event::GatewayDies => {
                 self.kafka.gateway_dies(&mut self.dice);
                 self.gateway = new_gateway(&mut self.dice);
-                self.kafka.recover(now, &mut self.gateway);
+                self.gateway_incarnation += 1;
+                // Recovery takes its time; modems may call meanwhile.
+                let takes = Duration::from_millis(self.dice.random_range(0..3_000));
+                self.after(takes, Event::Recovered(self.gateway_incarnation));
             }
             Event::KafkaTurns => {
                 self.kafka.is_away = !self.kafka.is_away;
-                let reason = Reason::new("kafka-away", "nobody answers");
-                self.gateway.refuse(self.kafka.is_away.then_some(reason));
             }
             Event::Moves => self.address.set_port(self.dice.random()),
-            Event::Finished(..) | Event::Wake => {}
+            Event::Recovered(incarnation) if incarnation == self.gateway_incarnation => {
+                let mut restored = new_gateway(&mut self.dice);
+                self.kafka.recover(now, &mut restored);
+                self.gateway.adopt(restored);
+            }
+            Event::Recovered(_) | Event::Finished(..) | Event::Wake => {}
         }
     }
 
@@ -230,12 +245,8 @@ impl World {
     /// Lets both ends do what is due, and the network carry it.
     fn settle(&mut self) {
         let now = self.time();
-        if self.kafka.is_away {
-            let reason = Reason::new("kafka-away", "nobody answers");
-            self.gateway.refuse(Some(reason));
-        } else {
-            self.gateway.refuse(None);
-        }
+        let reason = Reason::new("kafka-away", "nobody answers");
+        self.gateway.trouble(self.kafka.is_away.then_some(reason));
         while self.uplink.has_room() {
             let Some((position, entry)) = self.node.read() else {
                 break;

@@ -164,6 +164,15 @@ impl Producer {
         })
     }
 
+    /// Asks the brokers for a sign of life. Blocks: not for a task of the runtime.
+    pub fn probe(&self, deadline: Duration) -> Result<(), KafkaError> {
+        let name = KafkaTopic::Marks.name();
+        self.inner
+            .client()
+            .fetch_metadata(Some(name), deadline)
+            .map(drop)
+    }
+
     /// Waits until everything is delivered, at most `deadline`. Blocks: not for a task of the runtime.
     pub fn flush(&self, deadline: Duration) -> Result<(), KafkaError> {
         self.inner.flush(deadline)
@@ -200,6 +209,13 @@ impl std::fmt::Debug for Producer {
 // === impl Deliveries ===
 
 impl Deliveries {
+    /// A report that is there already.
+    pub fn ready(&mut self) -> Option<Delivery> {
+        let delivery = self.reports.try_recv().ok()?;
+        self.outstanding.fetch_sub(1, Ordering::Relaxed);
+        Some(delivery)
+    }
+
     /// The next report; `None` when the producer is gone. Cancel safe.
     pub async fn next(&mut self) -> Option<Delivery> {
         let delivery = self.reports.recv().await;

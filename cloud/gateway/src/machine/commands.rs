@@ -183,6 +183,12 @@ impl Commands {
         records.closed = closed;
     }
 
+    /// Takes the place up to which records were read.
+    pub(super) fn restore_read(&mut self, partition: i32, end: i64) {
+        let records = self.records.entry(partition).or_default();
+        records.next = records.next.max(end);
+    }
+
     /// Where reading has to begin after a restart: at the oldest command without a result. Which
     /// ones after it have one comes along.
     pub(super) fn places(&self) -> impl Iterator<Item = (i32, i64, &Ranges)> {

@@ -112,7 +112,7 @@ impl Machine {
         self.modems.values().any(|modem| modem.is_changed)
     }
 
-    /// Takes a record of `umec.marks`. Of each key the last one counts.
+    /// Takes a record of `umec.marks`. Marks only grow, so that the order matters for the places alone.
     pub fn restore(&mut self, record: &Incoming) -> Result<(), serde_json::Error> {
         let key = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default()).into_owned();
         let Some(value) = &record.value else {
@@ -122,13 +122,15 @@ impl Machine {
             self.places = serde_json::from_slice(value)?;
         } else if let Ok(name) = ModemName::new(&key) {
             let stored: ModemMarks = serde_json::from_slice(value)?;
-            let mut modem = Modem::new(stored.node);
+            let modem = self
+                .modems
+                .entry(name)
+                .or_insert_with(|| Modem::new(stored.node));
             for MarkRow(device, boot, touched, ranges) in stored.marks {
                 let ranges = ranges.into_iter();
                 let done: Ranges = ranges.map(|(first, last)| Range { first, last }).collect();
                 modem.marks.merge(&device, boot, &Mark { done, touched });
             }
-            self.modems.insert(name, modem);
         }
         Ok(())
     }
@@ -183,6 +185,35 @@ impl Machine {
             });
             self.commands
                 .restore_place(*partition, *offset, closed.collect());
+        }
+    }
+
+    /// Takes the places up to which commands were read.
+    pub fn restore_commands_read(&mut self, ends: &Offsets) {
+        for (partition, end) in ends {
+            self.commands.restore_read(*partition, *end);
+        }
+    }
+
+    /// Takes over what another machine has restored, and begins to take batches.
+    pub fn adopt(&mut self, restored: Self) {
+        for (name, from) in restored.modems {
+            let node = from.node.clone();
+            let modem = self.modems.entry(name).or_insert_with(|| Modem::new(node));
+            for (device, boot, mark) in from.marks.iter() {
+                modem.marks.merge(device, boot, mark);
+            }
+            modem.is_changed |= from.is_changed;
+        }
+        self.commands = restored.commands;
+        self.places = restored.places;
+        self.is_restored = true;
+    }
+
+    /// Takes the word that a snapshot did not get into Kafka: the next one tells all again.
+    pub fn snapshot_failed(&mut self) {
+        for modem in self.modems.values_mut() {
+            modem.is_changed = true;
         }
     }
 

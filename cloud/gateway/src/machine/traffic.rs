@@ -20,8 +20,6 @@ use crate::record;
 pub struct Counters {
     /// Datagrams that were opened.
     pub opened: u64,
-    /// Messages that are in Kafka.
-    pub written: u64,
     /// Messages that Kafka refused for good; they come again.
     pub failed: u64,
     /// Messages that came before.
@@ -150,6 +148,8 @@ impl Machine {
         match Up::decode(message).ok().filter(|m| m.lane() == lane) {
             Some(Up::Batch { number, entries }) => self.batch(now, name, boot, number, entries),
             Some(Up::Fragment(fragment)) => self.fragment(now, name, boot, fragment),
+            // Whether a command has ended is not known before.
+            Some(Up::Result(_)) if !self.is_restored => {}
             Some(Up::Result(result)) => {
                 let Some(modem) = self.modems.get(name) else {
                     return;
@@ -163,7 +163,7 @@ impl Machine {
                 if let Some(modem) = self.modems.get_mut(name) {
                     modem.waiting = waiting;
                 }
-                let refusing = self.refusing.clone();
+                let refusing = self.trouble.clone();
                 self.send(name, &Down::Alive { refusing });
             }
             None => self.counters.not_understood += 1,
@@ -185,9 +185,10 @@ impl Machine {
     }
 
     fn batch(&mut self, now: Now, name: &ModemName, boot: Boot, number: u64, batch: Vec<Entry>) {
-        let room = match self.refusing {
-            None => self.capacity.saturating_sub(self.written.len()),
-            Some(_) => 0,
+        let room = if self.is_restored {
+            self.capacity.saturating_sub(self.written.len())
+        } else {
+            0
         };
         let Some(modem) = self.modems.get_mut(name) else {
             return;

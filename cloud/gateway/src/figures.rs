@@ -1,0 +1,112 @@
+//! The gateway's metrics.
+
+use umec_sdk::Metrics;
+use umec_sdk::metrics::{Counter, CounterFamily, Gauge};
+use umec_wire::kafka::KafkaTopic;
+
+use crate::machine::{Counters, Machine};
+
+/// What `/metrics` shows.
+pub(crate) struct Figures {
+    records: CounterFamily,
+    datagrams: Counter,
+    refused: CounterFamily,
+    messages: CounterFamily,
+    sessions: Counter,
+    moves: Counter,
+    held_back: Counter,
+    connected: Gauge,
+    outstanding: Gauge,
+    before: Counters,
+}
+
+// === impl Figures ===
+
+impl Figures {
+    pub(crate) fn new(metrics: &Metrics) -> Self {
+        Self {
+            records: metrics.counter_family(
+                "umec_gateway_records",
+                "Records that Kafka has taken.",
+                &["topic"],
+            ),
+            datagrams: metrics.counter(
+                "umec_gateway_datagrams",
+                "Datagrams of modems that were opened.",
+            ),
+            refused: metrics.counter_family(
+                "umec_gateway_refused_datagrams",
+                "Datagrams that were dropped.",
+                &["reason"],
+            ),
+            messages: metrics.counter_family(
+                "umec_gateway_unwritten_messages",
+                "Messages of devices that were not written to Kafka.",
+                &["reason"],
+            ),
+            sessions: metrics.counter("umec_gateway_sessions", "Sessions that were proven."),
+            moves: metrics.counter("umec_gateway_address_changes", "Modems that moved."),
+            held_back: metrics.counter(
+                "umec_gateway_held_back_batches",
+                "Batches that were not taken for want of room; they come again.",
+            ),
+            connected: metrics.gauge("umec_gateway_connected_modems", "Modems that are heard."),
+            outstanding: metrics.gauge(
+                "umec_gateway_outstanding_records",
+                "Records on their way to Kafka.",
+            ),
+            before: Counters::default(),
+        }
+    }
+
+    /// Notes a record that Kafka has.
+    pub(crate) fn record(&self, topic: KafkaTopic) {
+        self.records.with(&[topic.name()]).inc();
+    }
+
+    /// Shows what the machine has counted.
+    pub(crate) fn show(&mut self, machine: &Machine) {
+        let (now, before) = (machine.counters(), self.before);
+        self.outstanding.set(signed(machine.outstanding()));
+        if now == before {
+            return;
+        }
+        self.before = now;
+        self.connected.set(signed(machine.connected()));
+        self.datagrams.inc_by(now.opened - before.opened);
+        self.sessions.inc_by(now.sessions - before.sessions);
+        self.moves.inc_by(now.moves - before.moves);
+        self.held_back.inc_by(now.held_back - before.held_back);
+        for (reason, now, before) in [
+            ("malformed", now.malformed, before.malformed),
+            ("wrong-key", now.wrong_key, before.wrong_key),
+            (
+                "unknown-session",
+                now.unknown_session,
+                before.unknown_session,
+            ),
+            ("replayed", now.replayed, before.replayed),
+            ("broken", now.broken, before.broken),
+            ("not-understood", now.not_understood, before.not_understood),
+        ] {
+            count(&self.refused, reason, now - before);
+        }
+        for (reason, now, before) in [
+            ("duplicate", now.duplicates, before.duplicates),
+            ("unreadable", now.unreadable, before.unreadable),
+            ("refused-by-kafka", now.failed, before.failed),
+        ] {
+            count(&self.messages, reason, now - before);
+        }
+    }
+}
+
+fn count(family: &CounterFamily, reason: &str, more: u64) {
+    if more > 0 {
+        family.with(&[reason]).inc_by(more);
+    }
+}
+
+fn signed(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,386 @@
+//! The daemon: a socket towards modems, a producer and two readers towards Kafka, the machine in between.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rdkafka::error::KafkaError;
+use tokio::net::UdpSocket;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+use tracing::{info, info_span, warn};
+use umec_sdk::health::Part;
+use umec_sdk::{Node, Program, chain, write_address};
+use umec_spec::settings::Process;
+use umec_spec::settings::gateway::{GatewaySettings, Kafka};
+use umec_wire::Reason;
+use umec_wire::kafka::KafkaTopic;
+use umec_wire::uplink::{Datagram, Now};
+
+use crate::config::Keys;
+use crate::figures::Figures;
+use crate::kafka::{Deliveries, Follow, Incoming, KafkaState, Producer, SendError, Watched};
+use crate::keeper::Keeper;
+use crate::machine::{Action, Machine};
+use crate::recovery::{self, Recovered};
+
+/// What this program is.
+pub const PROGRAM: Program = Program {
+    name: "umec-gateway",
+    about: "Takes datagrams of modems into Kafka, exactly once, and brings commands back down.",
+};
+
+/// Records that may be on their way to Kafka: below what the producer holds, so that snapshots have room.
+const CAPACITY: usize = crate::kafka::producer::IN_FLIGHT * 3 / 4;
+
+/// How long after its expiry a command that was sent may still be answered.
+const GRACE: Duration = Duration::from_secs(10);
+
+/// Commands that are read and wait for the machine.
+const COMMANDS: usize = 64;
+
+/// Datagrams and reports that are taken in one round before anything is sent.
+const ROUND: usize = 256;
+
+/// The largest datagram (RFC 768).
+const LARGEST: usize = 65_535;
+
+/// How often a Kafka that seems to be away is asked.
+const PROBE: Duration = Duration::from_secs(1);
+
+/// Runs the gateway until it is told to stop and everything it took is in Kafka.
+pub async fn run(process: Process<GatewaySettings>, node: Node) -> anyhow::Result<()> {
+    let GatewaySettings {
+        listen,
+        address_file,
+        keys,
+        kafka,
+    } = process.settings;
+    let socket = UdpSocket::bind(listen)
+        .await
+        .with_context(|| format!("listening for modems on {listen}"))?;
+    let address = socket.local_addr().context("the address in use")?;
+    let watched = Watched::new();
+    let (producer, deliveries) = Producer::open(&kafka, &watched).context("a Kafka producer")?;
+    let producer = Arc::new(producer);
+    announce(&kafka, &producer)?;
+    if let Some(file) = &address_file {
+        write_address(file, address).with_context(|| format!("writing {}", file.display()))?;
+    }
+    info!(%address, "modems are served");
+
+    let began = Instant::now();
+    let clock = node.clock.clone();
+    let now = move || Now {
+        steady: began.elapsed(),
+        wall: clock.now(),
+    };
+    let boot = node.boot;
+    let make = move || Machine::new(boot, CAPACITY, GRACE, rand::random());
+    let (trouble, troubled) = watch::channel(Some(Reason::new("starting", "Kafka is being asked")));
+    let (done, recovered) = oneshot::channel();
+    let first = trouble.clone();
+    let tell = move |reason| drop(first.send(Some(reason)));
+    let recovery = recovery::recover(
+        Arc::clone(&producer),
+        kafka,
+        watched.clone(),
+        make,
+        now.clone(),
+        tell,
+        done,
+    );
+    let stopping = node.tasks.stopping();
+    drop(node.tasks.spawn(info_span!("recovery"), async move {
+        tokio::select! {
+            () = recovery => {}
+            () = stopping.cancelled() => {}
+        }
+    }));
+    let serving = Serving {
+        socket,
+        keys: Keys::new(keys),
+        machine: make(),
+        producer,
+        deliveries,
+        watched,
+        keeper: Keeper::new(),
+        figures: Figures::new(&node.metrics),
+        part: node.health.part("kafka"),
+        trouble,
+        troubled,
+        node,
+    };
+    let drain = process.grace.duration().mul_f32(0.8);
+    serving.run(now, recovered, drain).await
+}
+
+/// Tells where Kafka is.
+fn announce(settings: &Kafka, producer: &Producer) -> anyhow::Result<()> {
+    let address = producer.bootstrap();
+    if !producer.is_embedded() {
+        info!(address, "records go to kafka");
+        return Ok(());
+    }
+    warn!(
+        address,
+        "kafka is embedded: records lie in this process's memory and go with it"
+    );
+    let Some(file) = &settings.address_file else {
+        return Ok(());
+    };
+    let first = address.split(',').next().unwrap_or_default();
+    let parsed: SocketAddr = first
+        .parse()
+        .with_context(|| format!("the embedded broker's address {first}"))?;
+    write_address(Path::new(file), parsed).with_context(|| format!("writing {}", file.display()))
+}
+
+/// Everything that the daemon's one loop owns.
+struct Serving {
+    socket: UdpSocket,
+    keys: Keys,
+    machine: Machine,
+    producer: Arc<Producer>,
+    deliveries: Deliveries,
+    watched: Watched,
+    keeper: Keeper,
+    figures: Figures,
+    part: Part,
+    trouble: watch::Sender<Option<Reason>>,
+    troubled: watch::Receiver<Option<Reason>>,
+    node: Node,
+}
+
+// === impl Serving ===
+
+impl Serving {
+    async fn run(
+        mut self,
+        now: impl Fn() -> Now + Clone + Send + 'static,
+        mut recovered: oneshot::Receiver<Recovered>,
+        drain: Duration,
+    ) -> anyhow::Result<()> {
+        let stopping = self.node.tasks.stopping();
+        let (sender, mut commands) = mpsc::channel(COMMANDS);
+        let mut buffer = vec![0; LARGEST];
+        loop {
+            let wake = self.machine.wake().saturating_sub(now().steady);
+            let snapshot = self.keeper.next();
+            let wants_commands = self.machine.has_room_for_commands();
+            // Every arm is cancel safe: a socket that is readable stays so, the others are queues and timers.
+            tokio::select! {
+                () = stopping.cancelled() => break,
+                ready = self.socket.readable() => ready.context("the socket")?,
+                Some(delivery) = self.deliveries.next() => self.delivered(now(), delivery.token, delivery.result),
+                Some(record) = commands.recv(), if wants_commands => self.machine.command(now(), &record),
+                Ok(ready) = &mut recovered, if !self.machine.is_restored() => {
+                    self.begin(ready, &sender)?;
+                }
+                Ok(()) = self.troubled.changed() => self.heed_trouble(),
+                () = tokio::time::sleep(wake) => {}
+                () = tokio::time::sleep_until(snapshot) => {}
+            }
+            self.receive(now(), &mut buffer);
+            self.take_deliveries(now());
+            self.act(now());
+            if self.machine.is_restored() {
+                let wall = now().wall;
+                self.keeper.poll(&mut self.machine, &self.producer, wall);
+            }
+            self.figures.show(&self.machine);
+        }
+        self.drain(now, drain).await
+    }
+
+    /// Takes over what was recovered: batches are taken and commands are read from here on.
+    fn begin(
+        &mut self,
+        recovered: Recovered,
+        sender: &mpsc::Sender<Incoming>,
+    ) -> Result<(), KafkaError> {
+        self.machine.adopt(recovered.machine);
+        let follow = Follow::begin(
+            self.producer.bootstrap(),
+            &self.watched,
+            KafkaTopic::Commands,
+            &recovered.commands,
+        )?;
+        let (sender, stopping) = (sender.clone(), self.node.tasks.stopping());
+        let reading = async move {
+            loop {
+                let record = tokio::select! {
+                    record = follow.next() => record,
+                    () = stopping.cancelled() => return,
+                };
+                if sender.send(record).await.is_err() {
+                    return;
+                }
+            }
+        };
+        drop(self.node.tasks.spawn(info_span!("commands"), reading));
+        self.watch_kafka();
+        Ok(())
+    }
+
+    /// Tells the loop when Kafka goes away and comes back.
+    fn watch_kafka(&self) {
+        let (producer, watched) = (Arc::clone(&self.producer), self.watched.clone());
+        let (trouble, stopping) = (self.trouble.clone(), self.node.tasks.stopping());
+        let mut state = watched.subscribe();
+        let watching = async move {
+            loop {
+                let reason = match &*state.borrow_and_update() {
+                    KafkaState::Connected => None,
+                    KafkaState::Away(text) => Some(Reason::new("kafka-away", text.clone())),
+                };
+                let is_away = reason.is_some();
+                trouble.send_if_modified(|known| {
+                    let changed = *known != reason;
+                    *known = reason;
+                    changed
+                });
+                tokio::select! {
+                    Ok(()) = state.changed() => {}
+                    () = tokio::time::sleep(PROBE), if is_away => {
+                        let producer = Arc::clone(&producer);
+                        let probe = move || producer.probe(PROBE).is_ok();
+                        if tokio::task::spawn_blocking(probe).await.unwrap_or(false) {
+                            watched.answered();
+                        }
+                    }
+                    () = stopping.cancelled() => return,
+                }
+            }
+        };
+        drop(self.node.tasks.spawn(info_span!("kafka"), watching));
+    }
+
+    fn heed_trouble(&mut self) {
+        let reason = self.troubled.borrow_and_update().clone();
+        match &reason {
+            None => {
+                info!("kafka takes records");
+                self.part.ready();
+            }
+            Some(reason) => {
+                if self.machine.is_restored() {
+                    warn!(%reason, "kafka is away, what modems send waits");
+                }
+                self.part.unready(reason.clone());
+            }
+        }
+        self.machine.trouble(reason);
+    }
+
+    /// Takes the datagrams that are there.
+    fn receive(&mut self, now: Now, buffer: &mut [u8]) {
+        for _ in 0..ROUND {
+            let Ok((length, from)) = self.socket.try_recv_from(buffer) else {
+                return;
+            };
+            let bytes = buffer.get(..length).unwrap_or_default();
+            let Ok(Datagram::Hello(hello)) = Datagram::decode(bytes) else {
+                self.machine.datagram(now, from, bytes);
+                continue;
+            };
+            match self.keys.find(&hello.modem) {
+                Ok(Some(identity)) => {
+                    let (key, node) = (&identity.key, &identity.node);
+                    self.machine.hello(now, from, &hello, key, node);
+                }
+                Ok(None) => self.machine.stranger(),
+                Err(error) => {
+                    warn!(modem = %hello.modem, address = %from, error = chain(&error), "a modem without a key calls");
+                    self.machine.stranger();
+                }
+            }
+        }
+    }
+
+    fn take_deliveries(&mut self, now: Now) {
+        for _ in 0..ROUND {
+            let Some(delivery) = self.deliveries.ready() else {
+                return;
+            };
+            self.delivered(now, delivery.token, delivery.result);
+        }
+    }
+
+    fn delivered(&mut self, now: Now, token: u64, result: Result<crate::kafka::Place, KafkaError>) {
+        let place = match result {
+            Ok(place) => Some(place),
+            Err(error) => {
+                warn!(
+                    error = chain(&error),
+                    "kafka refuses a record, it is sent again"
+                );
+                None
+            }
+        };
+        let (machine, producer) = (&mut self.machine, &self.producer);
+        if self
+            .keeper
+            .delivered(machine, producer, token, place.is_some())
+        {
+            return;
+        }
+        if let Some(topic) = self.machine.delivered(now, token, place) {
+            self.figures.record(topic);
+        }
+    }
+
+    /// Carries out what the machine wants.
+    fn act(&mut self, now: Now) {
+        self.machine.poll(now);
+        while let Some(action) = self.machine.next_action() {
+            match action {
+                Action::Send { to, bytes } => {
+                    // A datagram that does not go out is one that gets lost, which is normal weather.
+                    drop(self.socket.try_send_to(&bytes, to));
+                }
+                Action::Write { token, record } => {
+                    if let Err(error) = self.producer.send(token, &record) {
+                        if let SendError::Refused(_) = &error {
+                            warn!(error = chain(&error), "a record is not taken");
+                        }
+                        self.machine.delivered(now, token, None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes nothing more in, brings what was taken into Kafka, acknowledges it, leaves a snapshot.
+    async fn drain(mut self, now: impl Fn() -> Now, drain: Duration) -> anyhow::Result<()> {
+        let deadline = Instant::now() + drain;
+        let mut is_last = false;
+        loop {
+            self.act(now());
+            self.figures.show(&self.machine);
+            if self.machine.outstanding() == 0 && !self.keeper.is_busy() {
+                if is_last || !self.machine.is_restored() {
+                    return Ok(());
+                }
+                is_last = true;
+                let wall = now().wall;
+                self.keeper.begin(&mut self.machine, &self.producer, wall);
+                continue;
+            }
+            match tokio::time::timeout_at(deadline, self.deliveries.next()).await {
+                Ok(Some(delivery)) => self.delivered(now(), delivery.token, delivery.result),
+                Ok(None) => return Ok(()),
+                Err(_) => {
+                    let count = self.machine.outstanding();
+                    warn!(
+                        count,
+                        "kafka has not taken everything; modems send it again"
+                    );
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
