@@ -97,7 +97,12 @@ pub fn table(devices: &[shown::Device], now: Timestamp) -> String {
 }
 
 fn values(device: &shown::Device) -> String {
-    let values = device.latest.iter().filter_map(|(metric, latest)| {
+    // In the order of the profile; what it does not know comes after.
+    let known = device.metrics.iter().map(|metric| &metric.name);
+    let unknown = device.latest.keys();
+    let unknown = unknown.filter(|name| device.metrics.iter().all(|known| known.name != **name));
+    let values = known.chain(unknown).filter_map(|metric| {
+        let latest = device.latest.get(metric)?;
         let value = latest.value.as_ref()?;
         Some(format!("{metric} {}", told(value, latest.unit)))
     });
@@ -108,6 +113,14 @@ async fn get(api: &EdgeApi, device: &DeviceName, format: Format) -> Result<(), F
     let device: shown::Device = api.get(&format!("/api/v1/devices/{device}")).await?;
     let now = Clock::system().now();
     output::show(format, &device, |device| sheet(device, now))
+}
+
+/// What may be written to a metric that may be written.
+fn writable(limits: umec_wire::status::Limits) -> String {
+    if limits == umec_wire::status::Limits::default() {
+        return "any".to_owned();
+    }
+    limits.to_string()
 }
 
 /// One device as a person reads it.
@@ -145,9 +158,7 @@ fn sheet(device: &shown::Device, now: Timestamp) -> String {
             metric
                 .every
                 .map_or_else(String::new, |every| every.to_string()),
-            metric
-                .write
-                .map_or_else(String::new, |limits| limits.to_string()),
+            metric.write.map_or_else(String::new, writable),
             problem.map_or_else(String::new, ToString::to_string),
         ]
     });

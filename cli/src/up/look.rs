@@ -26,6 +26,8 @@ use crate::supervisor::{Event, PartId, State};
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// The same while it starts.
 const ASK_SOON: Duration = Duration::from_millis(50);
+/// How long everything may take to become ready before a node counts as running all the same.
+const SETTLE: Duration = Duration::from_secs(10);
 /// How often processes are asked for their metrics.
 const MEASURE: Duration = Duration::from_secs(1);
 
@@ -44,17 +46,22 @@ impl Running {
         self.release();
         self.ask();
         self.measure();
-        let all_ready = |running: &Self| {
-            let mut states = running
-                .supervisor
-                .ids()
-                .map(|id| running.supervisor.state(id));
-            states.all(|state| *state == State::Ready)
-        };
-        if self.phase == Phase::Starting && all_ready(self) {
+        if self.phase == Phase::Starting && self.has_started() {
             self.phase = Phase::Running;
         }
         self.tell();
+    }
+
+    /// Whether the start is over: everything is ready, or has said why not for long enough.
+    fn has_started(&self) -> bool {
+        let settled = self.began.elapsed() >= SETTLE;
+        let started = |state: &State| match state {
+            State::Ready => true,
+            State::Unready(_) | State::Starting(Some(_)) => settled,
+            _ => false,
+        };
+        let mut states = self.supervisor.ids().map(|id| self.supervisor.state(id));
+        states.all(started)
     }
 
     /// Takes an answer.
