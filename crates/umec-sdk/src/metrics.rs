@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::{Family, MetricConstructor};
 pub use prometheus_client::metrics::gauge::Gauge;
 pub use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry::{Metric, Registry};
 
 /// The figures of a process. A clone writes into the same registry.
 #[derive(Debug, Clone, Default)]
@@ -17,9 +17,12 @@ pub struct Metrics(Arc<Mutex<Figures>>);
 #[derive(Debug, Default)]
 struct Figures {
     registry: Registry,
-    counters: HashMap<&'static str, CounterFamily>,
-    gauges: HashMap<&'static str, GaugeFamily>,
-    histograms: HashMap<&'static str, HistogramFamily>,
+    counters: HashMap<&'static str, Counter>,
+    gauges: HashMap<&'static str, Gauge>,
+    histograms: HashMap<&'static str, Histogram>,
+    counter_families: HashMap<&'static str, CounterFamily>,
+    gauge_families: HashMap<&'static str, GaugeFamily>,
+    histogram_families: HashMap<&'static str, HistogramFamily>,
 }
 
 type Labels = Vec<(&'static str, String)>;
@@ -50,12 +53,16 @@ pub const SECONDS: &[f64] = &[
 impl Metrics {
     /// A counter without labels. The name begins with `umec_`; `_total` is added to it.
     pub fn counter(&self, name: &'static str, help: &'static str) -> Counter {
-        self.counter_family(name, help, &[]).with(&[])
+        let figures = &mut *self.figures();
+        let make = || register(&mut figures.registry, name, help, Counter::default());
+        figures.counters.entry(name).or_insert_with(make).clone()
     }
 
     /// A gauge without labels.
     pub fn gauge(&self, name: &'static str, help: &'static str) -> Gauge {
-        self.gauge_family(name, help, &[]).with(&[])
+        let figures = &mut *self.figures();
+        let make = || register(&mut figures.registry, name, help, Gauge::default());
+        figures.gauges.entry(name).or_insert_with(make).clone()
     }
 
     /// A histogram without labels.
@@ -65,7 +72,10 @@ impl Metrics {
         help: &'static str,
         buckets: &'static [f64],
     ) -> Histogram {
-        self.histogram_family(name, help, &[], buckets).with(&[])
+        let figures = &mut *self.figures();
+        let histogram = || Histogram::new(buckets.iter().copied());
+        let make = || register(&mut figures.registry, name, help, histogram());
+        figures.histograms.entry(name).or_insert_with(make).clone()
     }
 
     /// Counters with labels.
@@ -75,14 +85,16 @@ impl Metrics {
         help: &'static str,
         labels: &'static [&'static str],
     ) -> CounterFamily {
-        let figures = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let make = || CounterFamily(labels, Family::default());
-        let family = figures.counters.entry(name).or_insert_with(|| {
-            let family = make();
-            figures.registry.register(name, help, family.1.clone());
-            family
-        });
-        family.clone()
+        let figures = &mut *self.figures();
+        let make = || {
+            let family = Family::default();
+            CounterFamily(labels, register(&mut figures.registry, name, help, family))
+        };
+        figures
+            .counter_families
+            .entry(name)
+            .or_insert_with(make)
+            .clone()
     }
 
     /// Gauges with labels.
@@ -92,13 +104,16 @@ impl Metrics {
         help: &'static str,
         labels: &'static [&'static str],
     ) -> GaugeFamily {
-        let figures = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let family = figures.gauges.entry(name).or_insert_with(|| {
-            let family = GaugeFamily(labels, Family::default());
-            figures.registry.register(name, help, family.1.clone());
-            family
-        });
-        family.clone()
+        let figures = &mut *self.figures();
+        let make = || {
+            let family = Family::default();
+            GaugeFamily(labels, register(&mut figures.registry, name, help, family))
+        };
+        figures
+            .gauge_families
+            .entry(name)
+            .or_insert_with(make)
+            .clone()
     }
 
     /// Histograms with labels.
@@ -109,25 +124,42 @@ impl Metrics {
         labels: &'static [&'static str],
         buckets: &'static [f64],
     ) -> HistogramFamily {
-        let figures = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let family = figures.histograms.entry(name).or_insert_with(|| {
+        let figures = &mut *self.figures();
+        let make = || {
             let family = Family::new_with_constructor(Buckets(buckets));
-            let family = HistogramFamily(labels, family);
-            figures.registry.register(name, help, family.1.clone());
-            family
-        });
-        family.clone()
+            HistogramFamily(labels, register(&mut figures.registry, name, help, family))
+        };
+        figures
+            .histogram_families
+            .entry(name)
+            .or_insert_with(make)
+            .clone()
+    }
+
+    fn figures(&self) -> MutexGuard<'_, Figures> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All figures in the text format of Prometheus (`OpenMetrics` 1.0).
     pub fn encode(&self) -> String {
-        let figures = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let figures = self.figures();
         let mut text = String::new();
         match prometheus_client::encoding::text::encode(&mut text, &figures.registry) {
             Ok(()) => text,
             Err(fmt::Error) => String::new(),
         }
     }
+}
+
+/// Adds a figure to the registry and gives it back.
+fn register<M: Metric + Clone>(
+    registry: &mut Registry,
+    name: &'static str,
+    help: &'static str,
+    figure: M,
+) -> M {
+    registry.register(name, help, figure.clone());
+    figure
 }
 
 fn labels(names: &[&'static str], values: &[&str]) -> Labels {
@@ -180,5 +212,9 @@ mod tests {
         let line = r#"umec_reads_total{device="meter-3",result="good"} 2"#;
         assert!(text.contains(line), "{text}");
         assert_eq!(text.matches("# TYPE").count(), 1);
+        metrics.counter("umec_starts", "Starts").inc();
+        metrics.counter("umec_starts", "Starts").inc();
+        let text = metrics.encode();
+        assert!(text.contains("umec_starts_total 2\n"), "{text}");
     }
 }
