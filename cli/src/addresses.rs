@@ -34,6 +34,17 @@ pub enum Carrier {
     Udp,
 }
 
+/// What an address is to whoever learns it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// Nothing new.
+    Known,
+    /// The face is served, where it was before if it was.
+    Found,
+    /// The face is served somewhere else than here, where it was before.
+    Moved(SocketAddr),
+}
+
 // === impl Face ===
 
 impl Face {
@@ -85,10 +96,16 @@ impl Addresses {
         before.unwrap_or(any)
     }
 
-    /// Takes an address; tells whether it is news.
-    pub fn learn(&mut self, face: Face, address: SocketAddr) -> bool {
-        self.kept.insert(face.key(), address);
-        self.known.insert(face, address) != Some(address)
+    /// Takes an address, and tells whether it is news.
+    pub fn learn(&mut self, face: Face, address: SocketAddr) -> News {
+        let before = self.kept.insert(face.key(), address);
+        if self.known.insert(face, address) == Some(address) {
+            return News::Known;
+        }
+        match before.filter(|before| *before != address) {
+            Some(before) => News::Moved(before),
+            None => News::Found,
+        }
     }
 
     /// Forgets that a process has faces, as it is about to start.
@@ -116,13 +133,16 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let mut addresses = Addresses::load(&state.layout);
         assert_eq!(addresses.wish(&face, Carrier::Tcp).port(), 0);
-        assert!(addresses.learn(face.clone(), address));
-        assert!(!addresses.learn(face.clone(), address));
+        assert_eq!(addresses.learn(face.clone(), address), News::Found);
+        assert_eq!(addresses.learn(face.clone(), address), News::Known);
         addresses.save(&state.layout).unwrap();
         let again = Addresses::load(&state.layout);
         assert_eq!(again.of(&face), None);
         assert_eq!(again.wish(&face, Carrier::Tcp).port(), 0);
         drop(listener);
         assert_eq!(again.wish(&face, Carrier::Tcp), address);
+        let mut moved = again;
+        let elsewhere = SocketAddr::from(([127, 0, 0, 1], 1));
+        assert_eq!(moved.learn(face, elsewhere), News::Moved(address));
     }
 }

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use serde::Deserialize;
 use tokio::time::Instant;
 use umec_spec::plan::{OPERATOR, Settings};
@@ -17,7 +18,7 @@ use super::run::{Asked, Running, Stream};
 use super::service::{
     ADMIN, CLIENT, ConfigureError, EDGE_API, HTTP, NATS, Role, Service, credentials,
 };
-use crate::addresses::{self, Face};
+use crate::addresses::{self, Face, News};
 use crate::http::EdgeApi;
 use crate::overview::Phase;
 use crate::supervisor::{Event, PartId, State};
@@ -90,7 +91,7 @@ impl Running {
     /// Reads the addresses that running processes have written.
     fn learn(&mut self) {
         let layout = self.mission.folder.layout.clone();
-        let mut news = false;
+        let mut found = Vec::new();
         for id in self.supervisor.ids() {
             let Some((service, _)) = self.mission.services.get(id.0) else {
                 continue;
@@ -99,9 +100,7 @@ impl Running {
                 continue;
             }
             for (face, file) in service.faces(&layout) {
-                if let Some(address) = addresses::read(&file) {
-                    news |= self.addresses.learn(face, address);
-                }
+                found.extend(addresses::read(&file).map(|address| (face, address)));
             }
             let there = |link: &std::path::PathBuf| fs::symlink_metadata(link).is_ok();
             self.links
@@ -110,12 +109,38 @@ impl Running {
             if let (Role::Nats, Some(pid)) = (&service.role, pid)
                 && let Some(address) = nats_address(&layout.run(), pid)
             {
-                news |= self.addresses.learn(Face::new(NATS, CLIENT), address);
+                found.push((Face::new(NATS, CLIENT), address));
             }
         }
-        if news {
+        let news = found.into_iter();
+        let news: Vec<News> = news
+            .map(|(face, address)| self.addresses.learn(face, address))
+            .filter(|news| *news != News::Known)
+            .collect();
+        for news in &news {
+            if let News::Moved(before) = news {
+                self.restart_readers_of(*before);
+            }
+        }
+        if !news.is_empty() {
             // Kept ports are a convenience for the next run.
             self.addresses.save(&layout).unwrap_or_default();
+        }
+    }
+
+    /// Lets processes start anew that were told an address at which nothing is served any more.
+    fn restart_readers_of(&mut self, before: SocketAddr) {
+        for id in self.supervisor.ids() {
+            let Some((service, _)) = self.mission.services.get(id.0) else {
+                continue;
+            };
+            let layout = &self.mission.folder.layout;
+            let config = layout.config(&service.name, service.extension());
+            let told = fs::read_to_string(config).unwrap_or_default();
+            let is_reader = matches!(service.role, Role::Planned(_));
+            if is_reader && told.contains(&before.to_string()) {
+                self.children.signal(id, Signal::SIGTERM);
+            }
         }
     }
 
