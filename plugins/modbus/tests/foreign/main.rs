@@ -2,12 +2,12 @@
 
 #![cfg(test)]
 
-use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use umec_e2e::program::Running;
 use umec_e2e::{eventually, tools};
 use umec_modbus::{ModbusLink, ModbusPlugin};
 use umec_sdk::{Link as _, Plugin as _};
@@ -15,18 +15,11 @@ use umec_spec::settings::modbus::Modbus;
 use umec_spec::settings::plugin::LinkSettings;
 use umec_wire::Value;
 
-/// A program that ends with the test.
-struct Guest(Child);
-
-impl Drop for Guest {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
+/// Compiling and starting take a moment on a machine that is busy.
+const SOON: Duration = Duration::from_secs(30);
 
 /// Builds the server, starts it, and gives the first line that it prints.
-fn server(folder: &TempDir, arguments: &[&str]) -> (Guest, String) {
+fn server(folder: &TempDir, arguments: &[&str]) -> (Running, String) {
     let program = folder.path().join("server");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign/server.c");
     let built = Command::new(tools::installed("cc"))
@@ -39,28 +32,24 @@ fn server(folder: &TempDir, arguments: &[&str]) -> (Guest, String) {
         built.success(),
         "libmodbus-dev is not installed: run `make tools`"
     );
-    let child = Command::new(program)
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .spawn();
-    let mut child = child.unwrap();
-    let mut line = String::new();
-    BufReader::new(child.stdout.take().unwrap())
-        .read_line(&mut line)
-        .unwrap();
-    (Guest(child), line.trim().to_owned())
+    let mut command = Command::new(program);
+    command.args(arguments);
+    let running = Running::start(command);
+    let line = eventually(SOON, || match running.log().split_once('\n') {
+        Some((line, _)) => Ok(line.to_owned()),
+        None => Err(running.log()),
+    });
+    (running, line)
 }
 
 /// Two serial ports with a wire between them.
-fn wire(folder: &TempDir) -> (Guest, PathBuf, PathBuf) {
+fn wire(folder: &TempDir) -> (Running, PathBuf, PathBuf) {
     let ends = ["ours", "theirs"].map(|name| folder.path().join(name));
     let pty = |end: &PathBuf| format!("pty,rawer,link={}", end.display());
-    let child = Command::new(tools::installed("socat"))
-        .args(ends.iter().map(pty))
-        .spawn()
-        .unwrap();
-    let guest = Guest(child);
-    eventually(Duration::from_secs(10), || {
+    let mut command = Command::new(tools::installed("socat"));
+    command.args(ends.iter().map(pty));
+    let running = Running::start(command);
+    eventually(SOON, || {
         if ends.iter().all(|end| end.exists()) {
             Ok(())
         } else {
@@ -68,7 +57,7 @@ fn wire(folder: &TempDir) -> (Guest, PathBuf, PathBuf) {
         }
     });
     let [ours, theirs] = ends;
-    (guest, ours, theirs)
+    (running, ours, theirs)
 }
 
 async fn opened(transport: &str) -> ModbusLink {

@@ -1,0 +1,84 @@
+//! How much of a serial line's time is used: the time that characters and silent intervals take on a paced
+//! line, over the time that passed. The rest is what the kernel's and our own waking up costs.
+
+#![expect(clippy::print_stdout, reason = "a table is what a benchmark is for")]
+
+use std::time::{Duration, Instant};
+
+use umec_modbus::ModbusPlugin;
+use umec_modbus_line::{Running, start};
+use umec_sdk::{Link as _, Plugin as _};
+use umec_spec::settings::modbus::Modbus;
+use umec_spec::settings::plugin::LinkSettings;
+use umec_spec::yaml;
+
+/// Bits per second, and registers in one request.
+const CASES: [(u32, usize); 6] = [
+    (9_600, 10),
+    (9_600, 125),
+    (19_200, 10),
+    (19_200, 125),
+    (115_200, 10),
+    (115_200, 125),
+];
+
+/// Long enough for a hundred short requests.
+const MEASURE: Duration = Duration::from_secs(4);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> anyhow::Result<()> {
+    println!("| baud | registers | requests/s | points/s | line use | crowded |");
+    println!("|---|---|---|---|---|---|");
+    for (baud, registers) in CASES {
+        let folder = tempfile::tempdir()?;
+        let port = folder.path().join("line");
+        let running = played(&port.display().to_string(), baud, registers).await?;
+        let settings = reached(&port.display().to_string(), baud, registers)?;
+        let mut link = ModbusPlugin::open(&settings).await?;
+        let due: Vec<usize> = (0..registers).collect();
+        link.read(0, &due).await?;
+        let Some(line) = running.lines.first() else {
+            anyhow::bail!("no line is played");
+        };
+        let (before, begin) = (line.counted(), Instant::now());
+        while begin.elapsed() < MEASURE {
+            link.read(0, &due).await?;
+        }
+        let (after, elapsed) = (line.counted(), begin.elapsed());
+        let requests = f64::from(u32::try_from(after.requests - before.requests)?);
+        let rate = requests / elapsed.as_secs_f64();
+        let points = rate * f64::from(u32::try_from(registers)?);
+        let used = (after.busy - before.busy).as_secs_f64() / elapsed.as_secs_f64();
+        let crowded = after.crowded - before.crowded;
+        println!(
+            "| {baud} | {registers} | {rate:.1} | {points:.0} | {:.1} % | {crowded} |",
+            used * 100.0
+        );
+        running.stop().await;
+    }
+    Ok(())
+}
+
+async fn played(port: &str, baud: u32, registers: usize) -> anyhow::Result<Running> {
+    let mut text = format!(
+        "lines:\n- offer: {{ kind: serial, link: {port}, baud: {baud}, paced: true }}\n  units:\n  - unit: 1\n    registers:\n"
+    );
+    for address in 0..registers {
+        text += &format!(
+            "    - {{ register: {{ table: holding, address: {address} }}, wave: {{ kind: constant, value: {address} }} }}\n"
+        );
+    }
+    Ok(start(&yaml::from_str(&text)?).await?)
+}
+
+fn reached(port: &str, baud: u32, registers: usize) -> anyhow::Result<LinkSettings<Modbus>> {
+    let mut text = format!(
+        "link: {{ transport: {{ kind: serial, path: {port}, baud: {baud} }} }}\ndevices:\n- name: meter-1\n  timeout: 1s\n  device: {{ unit: 1 }}\n  metrics:\n"
+    );
+    for address in 0..registers {
+        text += &format!(
+            "  - {{ name: m{address}, every: 1s, source: {{ table: holding, address: {address} }} }}\n"
+        );
+    }
+    Ok(yaml::from_str(&text)?)
+}
