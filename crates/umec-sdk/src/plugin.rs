@@ -10,6 +10,7 @@ mod run;
 mod schedule;
 
 use std::future::Future;
+use std::time::Duration;
 
 use umec_spec::settings::plugin::{LinkSettings, Protocol};
 use umec_wire::status::Identity;
@@ -54,6 +55,13 @@ pub trait Link<P: Protocol>: Send {
         let _ = (device, metric, value);
         let reason = Reason::new("not-writable", "this kind of device cannot be written");
         std::future::ready(Err(Fault::Refused(reason)))
+    }
+
+    /// How long one call for a device may take before it is dropped, where that is not the device's timeout: a
+    /// link that watches each of several exchanges itself gives the sum, and its own reasons come through.
+    fn deadline(&self, device: usize) -> Option<Duration> {
+        let _ = device;
+        None
     }
 
     /// Asks a device who it is.

@@ -34,21 +34,21 @@ async fn main() -> anyhow::Result<()> {
         let port = folder.path().join("line");
         let running = played(&port.display().to_string(), baud, registers).await?;
         let settings = reached(&port.display().to_string(), baud, registers)?;
-        let mut link = ModbusPlugin::open(&settings).await?;
+        let mut master = ModbusPlugin::open(&settings).await?;
         let due: Vec<usize> = (0..registers).collect();
-        link.read(0, &due).await?;
+        master.read(0, &due).await?;
         let Some(line) = running.lines.first() else {
             anyhow::bail!("no line is played");
         };
         let (before, begin) = (line.counted(), Instant::now());
         while begin.elapsed() < MEASURE {
-            link.read(0, &due).await?;
+            master.read(0, &due).await?;
         }
         let (after, elapsed) = (line.counted(), begin.elapsed());
         let requests = f64::from(u32::try_from(after.requests - before.requests)?);
         let rate = requests / elapsed.as_secs_f64();
         let points = rate * f64::from(u32::try_from(registers)?);
-        let used = (after.busy - before.busy).as_secs_f64() / elapsed.as_secs_f64();
+        let used = after.busy.saturating_sub(before.busy).as_secs_f64() / elapsed.as_secs_f64();
         let crowded = after.crowded - before.crowded;
         println!(
             "| {baud} | {registers} | {rate:.1} | {points:.0} | {:.1} % | {crowded} |",
@@ -60,25 +60,29 @@ async fn main() -> anyhow::Result<()> {
 }
 
 async fn played(port: &str, baud: u32, registers: usize) -> anyhow::Result<Running> {
-    let mut text = format!(
-        "lines:\n- offer: {{ kind: serial, link: {port}, baud: {baud}, paced: true }}\n  units:\n  - unit: 1\n    registers:\n"
+    let shown = |address| {
+        format!(
+            "    - {{ register: {{ table: holding, address: {address} }}, wave: {{ kind: constant, value: {address} }} }}"
+        )
+    };
+    let shown: Vec<String> = (0..registers).map(shown).collect();
+    let text = format!(
+        "lines:\n- offer: {{ kind: serial, link: {port}, baud: {baud}, paced: true }}\n  units:\n  - unit: 1\n    registers:\n{}\n",
+        shown.join("\n")
     );
-    for address in 0..registers {
-        text += &format!(
-            "    - {{ register: {{ table: holding, address: {address} }}, wave: {{ kind: constant, value: {address} }} }}\n"
-        );
-    }
     Ok(start(&yaml::from_str(&text)?).await?)
 }
 
 fn reached(port: &str, baud: u32, registers: usize) -> anyhow::Result<LinkSettings<Modbus>> {
-    let mut text = format!(
-        "link: {{ transport: {{ kind: serial, path: {port}, baud: {baud} }} }}\ndevices:\n- name: meter-1\n  timeout: 1s\n  device: {{ unit: 1 }}\n  metrics:\n"
+    let metric = |address| {
+        format!(
+            "  - {{ name: m{address}, every: 1s, source: {{ table: holding, address: {address} }} }}"
+        )
+    };
+    let metrics: Vec<String> = (0..registers).map(metric).collect();
+    let text = format!(
+        "link: {{ transport: {{ kind: serial, path: {port}, baud: {baud} }} }}\ndevices:\n- name: meter-1\n  timeout: 1s\n  device: {{ unit: 1 }}\n  metrics:\n{}\n",
+        metrics.join("\n")
     );
-    for address in 0..registers {
-        text += &format!(
-            "  - {{ name: m{address}, every: 1s, source: {{ table: holding, address: {address} }} }}\n"
-        );
-    }
     Ok(yaml::from_str(&text)?)
 }

@@ -26,7 +26,7 @@ pub enum ConfigError {
 }
 
 /// Refuses settings that no request could serve.
-pub fn check(settings: &PluginSettings<Modbus>) -> Result<(), ConfigError> {
+pub(crate) fn check(settings: &PluginSettings<Modbus>) -> Result<(), ConfigError> {
     for device in settings.links.iter().flat_map(|link| &link.devices) {
         let Slave {
             max_registers,

@@ -58,6 +58,10 @@ pub(crate) enum Shown {
     Words(Vec<u16>),
 }
 
+/// The characters of the longest request and the longest answer together, with the silences around them
+/// (Modbus over Serial Line V1.02 section 2.5.1).
+const LONGEST: u32 = 2 * 256 + 8;
+
 /// Why a request has no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AskError {
@@ -187,6 +191,14 @@ impl Line {
     /// Whether the line is one wire for all its units, so that none answering means a dead line.
     pub(crate) fn is_serial(&self) -> bool {
         !matches!(self.settings.transport, Transport::Tcp { .. })
+    }
+
+    /// How long the longest request and answer take on the wire.
+    pub(crate) fn longest_frame(&self) -> Duration {
+        match &self.settings.transport {
+            Transport::Serial(serial) => Serial::character(serial.baud) * LONGEST,
+            Transport::Tcp { .. } | Transport::RtuOverTcp { .. } => Duration::ZERO,
+        }
     }
 
     /// Where the line is.

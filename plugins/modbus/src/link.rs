@@ -3,6 +3,8 @@
 mod read;
 mod write;
 
+use std::time::{Duration, Instant};
+
 use tokio_modbus::prelude::{ReadCode, ReadDeviceIdentificationResponse};
 use tokio_modbus::{Request, Response};
 use umec_sdk::plugin::Samples;
@@ -29,6 +31,9 @@ pub struct ModbusLink {
 
 /// A line is dead when each of its devices gave nothing so many times in a row.
 const DEAD: u32 = 2;
+
+/// How long opening a line may go on searching for somebody who answers.
+const SEARCH: Duration = Duration::from_secs(3);
 
 impl Plugin for ModbusPlugin {
     type Protocol = Modbus;
@@ -65,6 +70,14 @@ impl Link<Modbus> for ModbusLink {
         self.write_once(device, metric, value).await
     }
 
+    /// Each exchange has its own deadline; this is for all that one call may need.
+    fn deadline(&self, device: usize) -> Option<Duration> {
+        let device = self.devices.get(device)?;
+        let exchange = device.patience + self.line.longest_frame();
+        let exchanges = u32::try_from(device.metrics.len()).unwrap_or(u32::MAX);
+        Some(exchange.saturating_mul(exchanges.saturating_mul(2).saturating_add(8)))
+    }
+
     async fn identify(&mut self, device: usize) -> Result<Identity, Fault> {
         let Some(Device { unit, patience, .. }) = self.devices.get(device) else {
             return Ok(Identity::default());
@@ -99,7 +112,12 @@ impl ModbusLink {
             self.line.doubt(device.unit, shapes);
             known.extend(request.map(|request| (device.unit, request, device.patience)));
         }
+        let begin = Instant::now();
         for (unit, request, patience) in &known {
+            if begin.elapsed() > SEARCH {
+                // The reads go on with the search; opening must come to an end.
+                return Ok(());
+            }
             match self.line.settle(*unit, request, *patience).await {
                 Ok(()) => return Ok(()),
                 Err(error @ (AskError::Open(_) | AskError::Broken(_))) => {

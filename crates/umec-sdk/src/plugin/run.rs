@@ -215,7 +215,7 @@ impl<P: Plugin> LinkTask<P> {
         let began = Instant::now();
         let result = {
             let metrics = self.schedule.metrics(due.group);
-            let deadline = self.deadline(due.device);
+            let deadline = self.deadline(link, due.device);
             let read = timeout(deadline, link.read(due.device, metrics));
             tokio::select! {
                 read = read => match read {
@@ -282,7 +282,7 @@ impl<P: Plugin> LinkTask<P> {
     }
 
     async fn identify(&mut self, link: &mut P::Link, index: usize) -> Result<(), Reason> {
-        let deadline = self.deadline(index);
+        let deadline = self.deadline(link, index);
         let told = timeout(deadline, link.identify(index)).await;
         match told {
             Ok(Ok(identity)) => {
@@ -363,9 +363,10 @@ impl<P: Plugin> LinkTask<P> {
         self.all_down(&reason);
     }
 
-    fn deadline(&self, device: usize) -> Duration {
-        let device = self.settings.devices.get(device);
-        device.map_or(OPEN_DEADLINE, |device| device.timeout.duration())
+    fn deadline(&self, link: &P::Link, index: usize) -> Duration {
+        let device = self.settings.devices.get(index);
+        let timeout = device.map_or(OPEN_DEADLINE, |device| device.timeout.duration());
+        link.deadline(index).unwrap_or(timeout)
     }
 }
 

@@ -57,7 +57,7 @@ pub struct DeviceSettings<P: Protocol> {
     /// Who it is, as far as its profile knows.
     #[serde(default, skip_serializing_if = "Identity::is_empty")]
     pub identity: Identity,
-    /// How long one reading of it may take.
+    /// How long it may take to answer: one request where its protocol has requests, one reading otherwise.
     pub timeout: Span,
     /// Where it is on its link.
     pub device: P::Device,

@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod contract;
 mod faults;
 mod reading;
 mod stand;

@@ -29,7 +29,7 @@ impl<P: Plugin> LinkTask<P> {
                 return Ok(());
             }
         };
-        let deadline = self.deadline(index);
+        let deadline = self.deadline(link, index);
         // The next read shows what the write has done.
         self.schedule.once_more(index, metric);
         let written = match timeout(deadline, link.write(index, metric, &value)).await {
