@@ -17,10 +17,9 @@ pub(super) const EDGE_API: &str = "edge-api";
 
 /// The name of the process, account and user of an uplink.
 pub(super) fn uplink_process(uplink: &Resource<Uplink>) -> Label {
-    let name = format!("uplink-{}", uplink.metadata.name);
-    // The longest names lose their end to the prefix; two that then are the same are refused on reading.
-    let name: String = name.chars().take(Label::MAX_LEN).collect();
-    Label::new(name.trim_end_matches('-')).expect("a label and a shorter prefix of a-z and -")
+    // A name that is too long for the prefix is refused on reading.
+    let own = &uplink.metadata.name;
+    Label::new(&format!("uplink-{own}")).unwrap_or_else(|_| own.clone())
 }
 
 impl Node<'_> {

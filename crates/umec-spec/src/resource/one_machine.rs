@@ -45,8 +45,13 @@ impl Resources {
             .map(|(name, _)| name)
             .collect();
         for node in bare {
-            let api = edge_api_of(&node);
-            self.edge_apis.insert(api.metadata.name.clone(), api);
+            let free = |name: &Label| !self.edge_apis.contains_key(name);
+            let numbers = (1_u32..).filter_map(|number| Label::new(&format!("api-{number}")).ok());
+            let mut names = std::iter::once(node.clone()).chain(numbers);
+            if let Some(name) = names.find(free) {
+                let api = edge_api_of(name.clone(), &node);
+                self.edge_apis.insert(name, api);
+            }
         }
         for api in self.edge_apis.values_mut() {
             api.spec.tokens.push(Token {
@@ -60,13 +65,13 @@ impl Resources {
     }
 }
 
-/// An edge API of one node, with the node's own name.
-fn edge_api_of(node: &Label) -> Resource<EdgeApi> {
+/// An edge API of one node.
+fn edge_api_of(name: Label, node: &Label) -> Resource<EdgeApi> {
     let mut api = EdgeApi::default();
     api.nodes.names = vec![Pattern::exactly(node)];
     Resource {
         metadata: Metadata {
-            name: node.clone(),
+            name,
             namespace: None,
             labels: std::collections::BTreeMap::default(),
             annotations: std::collections::BTreeMap::default(),

@@ -4,7 +4,7 @@ use async_nats::jetstream::{self, consumer};
 use bytes::Bytes;
 use futures_util::StreamExt;
 
-use crate::fixture::{Bus, SOON};
+use crate::fixture::{Bus, SOON, a_plan};
 
 #[tokio::test]
 async fn a_plugin_publishes_with_acknowledgement_and_a_repeat_is_marked() {
@@ -161,4 +161,20 @@ async fn the_operator_sees_everything_that_devices_say() {
         .unwrap()
         .unwrap();
     assert_eq!(seen.subject.as_str(), "umec.v1.n.station-1.readings");
+}
+
+#[tokio::test]
+async fn a_node_of_many_devices_has_the_same_short_credentials() {
+    const DEVICES: usize = 400;
+    let bus = Bus::with_heaters(DEVICES).await;
+    let few = a_plan(7).nodes.into_values().next().unwrap().bus;
+    for user in &few.users {
+        let own = bus.plan.user(user.name.as_str()).unwrap();
+        let lengths = [own, user].map(|user| user.credentials.reveal().len());
+        assert_eq!(lengths[0], lengths[1], "{}", user.name);
+    }
+    let plugin = bus.connect("modbus").await;
+    let subject = format!("umec.v1.n.more-{}.readings", DEVICES - 1);
+    let acknowledgement = plugin.publish(&subject, "1").await.unwrap();
+    assert_eq!(acknowledgement["seq"], 1);
 }

@@ -1,5 +1,6 @@
 //! A real server with the bus of a small plan: two plugins, an edge API, two uplinks.
 
+use std::fmt::Write;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -80,14 +81,34 @@ pub(crate) struct Connected {
 }
 
 pub(crate) fn a_plan(root: u8) -> Plan {
-    let resources = Resources::read([("r.yaml".to_owned(), RESOURCES.to_owned())]);
+    plan_with_heaters(root, 0)
+}
+
+/// The plan of [`RESOURCES`] and further heaters.
+fn plan_with_heaters(root: u8, more: usize) -> Plan {
+    let mut text = RESOURCES.to_owned();
+    for number in 0..more {
+        let address = format!("10.1.{}.{}:502", number / 250, number % 250 + 1);
+        writeln!(
+            text,
+            "---\napiVersion: umec.dev/v1alpha1\nkind: Device\nmetadata: {{ name: more-{number} }}\n\
+             spec: {{ node: n, profile: heater, modbus: {{ tcp: \"{address}\" }} }}"
+        )
+        .unwrap();
+    }
+    let resources = Resources::read([("r.yaml".to_owned(), text)]);
     let keys = Keys::from_root([root; 32], Timestamp::from_millis(1_763_716_200_000));
     plan(&resources.unwrap(), &keys)
 }
 
 impl Bus {
     pub(crate) async fn start() -> Self {
-        let plan = a_plan(7)
+        Self::with_heaters(0).await
+    }
+
+    /// A node with this many further devices.
+    pub(crate) async fn with_heaters(more: usize) -> Self {
+        let plan = plan_with_heaters(7, more)
             .nodes
             .remove(&NodeName::new("n").unwrap())
             .unwrap()

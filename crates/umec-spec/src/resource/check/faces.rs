@@ -17,6 +17,9 @@ const DAY: u64 = 86_400_000_000;
 /// (RFC 768 and RFC 791 section 3.1).
 const DATAGRAM: std::ops::RangeInclusive<usize> = 256..=65_507;
 
+/// The longest name of an uplink: its process is called `uplink-<name>`.
+const LONGEST_NAME: usize = Label::MAX_LEN - "uplink-".len();
+
 pub(super) fn check_edge_api(api: &Found<EdgeApi>, written: &Written, report: &mut Report) {
     let spec = &api.resource.spec;
     check_selector(api, &spec.nodes, written, report);
@@ -79,6 +82,14 @@ pub(super) fn check_uplink(uplink: &Found<Uplink>, written: &Written, report: &m
     let spec = &uplink.resource.spec;
     check_selector(uplink, &spec.nodes, written, report);
     check_address(uplink, "spec.gateway", &spec.gateway, report);
+    let name = &uplink.resource.metadata.name;
+    if name.as_str().len() > LONGEST_NAME {
+        let problem = Problem::rule(
+            format!("the process \"uplink-{name}\" would have too long a name"),
+            format!("give the uplink a name of at most {LONGEST_NAME} characters"),
+        );
+        report.complain(uplink, "metadata.name", problem);
+    }
     check_patterns(uplink, "spec.command", &spec.command, written, report);
     if !DATAGRAM.contains(&spec.datagram) {
         let problem = Problem::rule(

@@ -89,12 +89,16 @@ fn check_overlaps(profile: &Found<DeviceProfile>, report: &mut Report) {
         })
         .collect();
     spans.sort_by_key(|(span, index, _)| (*span, *index));
-    for pair in spans.windows(2) {
-        let [(before, _, other), (after, index, _)] = pair else {
+    // Of those before, the one that reaches furthest is the one that may share.
+    let mut furthest = None;
+    for (after, index, metric) in &spans {
+        let Some((before, other)) = furthest.replace((*after, metric)) else {
             continue;
         };
-        let shared = before.0 == after.0 && after.1 < before.2 && before != after;
-        if shared {
+        if before.0 == after.0 && before.2 > after.2 {
+            furthest = Some((before, other));
+        }
+        if before.0 == after.0 && after.1 < before.2 && before != *after {
             let problem = Problem::rule(
                 format!(
                     "its registers are also in {}, but not all of them",
@@ -241,6 +245,10 @@ impl Context<'_> {
                 "remove them",
             );
         }
+        self.check_place(modbus, kind);
+    }
+
+    fn check_place(&mut self, modbus: &ModbusMetric, kind: RegisterType) {
         let size = registers(modbus);
         if u32::from(modbus.address) + size > 1 << 16 {
             self.rule(
