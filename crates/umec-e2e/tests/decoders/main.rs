@@ -11,6 +11,7 @@
 #![cfg(test)]
 
 mod edge_api;
+mod gateway;
 mod modbus;
 mod spec;
 mod storm;
