@@ -16,6 +16,9 @@ use crate::query::{HistoryQuery, Range};
 /// How long after its sample a reading may have reached the stream and still be looked for.
 const BACKLOG: Duration = Duration::from_hours(1);
 
+/// How far the clock of a device may run ahead of the stream's.
+const AHEAD: Duration = Duration::from_mins(1);
+
 /// The most that one page looks at: messages, and time. A page that ends here is short and goes on.
 const SCAN: (usize, Duration) = (20_000, Duration::from_secs(5));
 
@@ -39,6 +42,7 @@ pub(crate) async fn page(
     query: &HistoryQuery,
     range: Range,
 ) -> Result<Page, ApiError> {
+    reachable(bus)?;
     let start = start(bus, range).await?;
     let filter = Filter {
         targets: vec![kind.target()],
@@ -97,7 +101,8 @@ fn wanted(document: &Document, query: &HistoryQuery, range: Range) -> Option<Doc
 /// Where the page begins; an error where the stream no longer holds what comes after the cursor.
 async fn start(bus: &Bus, range: Range) -> Result<Start, ApiError> {
     let Some(cursor) = range.cursor else {
-        return Ok(range.from.map_or(Start::First, Start::Time));
+        let since = range.from.map(|from| from.saturating_sub(AHEAD));
+        return Ok(since.map_or(Start::First, Start::Time));
     };
     let bounds = bus.bounds().await.map_err(|error| away(&error))?;
     if cursor.next_message() < bounds.first_sequence {

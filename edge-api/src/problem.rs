@@ -117,17 +117,17 @@ impl ApiError {
         }
     }
 
-    /// The headers that belong to it.
+    /// The headers that belong to it, their names in lower case.
     pub fn headers(&self) -> Vec<(&'static str, &'static str)> {
         match self {
-            Self::Token => vec![("WWW-Authenticate", "Bearer realm=\"umec\"")],
+            Self::Token => vec![("www-authenticate", "Bearer realm=\"umec\"")],
             Self::Scope(_) => vec![(
-                "WWW-Authenticate",
+                "www-authenticate",
                 "Bearer realm=\"umec\", error=\"insufficient_scope\"",
             )],
-            Self::Method { allow } => vec![("Allow", allow)],
+            Self::Method { allow } => vec![("allow", allow)],
             Self::Busy { .. } | Self::Bus(_) | Self::Time | Self::Stopping => {
-                vec![("Retry-After", "1")]
+                vec![("retry-after", "1")]
             }
             _ => Vec::new(),
         }
