@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use umec_spec::plan::OPERATOR;
 
 use crate::arguments::Creds;
 use crate::failure::Failure;
@@ -53,7 +54,7 @@ pub fn run(layout: &Layout, arguments: &Creds) -> Result<(), Failure> {
             .map(|(name, file)| Credentials {
                 name: name.clone(),
                 file: file.clone(),
-                inbox: format!("_INBOX.{name}"),
+                inbox: inbox(name),
             })
             .collect(),
     };
@@ -71,18 +72,15 @@ fn text(told: &Told, node: &str, own: &Path) -> String {
         ]
     });
     let table = output::table(&["NAME", "INBOX", "FILE"], rows);
-    let file = match told.credentials.as_slice() {
-        [only] => only.file.as_path(),
-        _ => own,
-    };
-    let inbox = match told.credentials.as_slice() {
-        [only] => only.inbox.as_str(),
-        _ => "_INBOX.cli",
-    };
+    let told = &told.url;
+    let file = own.display();
     format!(
-        "{table}\nThe bus is {url}. Inboxes must begin with the prefix beside the name. To read everything:\n\n  \
-         nats --server {url} --creds {file} --inbox-prefix {inbox} sub 'umec.v1.{node}.>'\n",
-        url = told.url,
-        file = file.display(),
+        "{table}\nThe bus is {told}. The inboxes of a user begin with the prefix beside its name. To read everything:\n\n  \
+         nats --server {told} --creds {file} --inbox-prefix {inbox} sub 'umec.v1.{node}.>'\n",
+        inbox = inbox(OPERATOR),
     )
+}
+
+fn inbox(user: &str) -> String {
+    format!("_INBOX.{user}")
 }

@@ -5,6 +5,7 @@ mod inquiry;
 mod look;
 mod prepare;
 mod probe;
+mod roster;
 mod run;
 mod service;
 mod show;
@@ -29,8 +30,9 @@ use crate::identity::ProcessIdentity;
 use crate::screen::Screen;
 use crate::state::{Layout, StateFolder};
 use crate::{output, root, sources, tools};
+use roster::services;
 use run::{Mission, Running};
-use service::{Role, Service, services};
+use service::{Role, Service};
 use show::Show;
 
 /// The name of this command's own token, and of the secret that holds it.

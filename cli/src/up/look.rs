@@ -14,6 +14,7 @@ use umec_spec::settings::{BusSettings, stream::StreamSettings};
 
 use super::figures::Source;
 use super::inquiry::{Answer, heard};
+use super::roster::foreign;
 use super::run::{Asked, Running, Stream};
 use super::service::{
     ADMIN, CLIENT, ConfigureError, EDGE_API, HTTP, NATS, Role, Service, credentials,
@@ -21,6 +22,7 @@ use super::service::{
 use crate::addresses::{self, Face, News};
 use crate::http::EdgeApi;
 use crate::overview::Phase;
+use crate::state::write_private;
 use crate::supervisor::{Event, PartId, State};
 
 /// How long after an answer a process is asked again how it is.
@@ -123,8 +125,21 @@ impl Running {
             }
         }
         if !news.is_empty() {
+            self.tell_foreign();
             // Kept ports are a convenience for the next run.
             self.addresses.save(&layout).unwrap_or_default();
+        }
+    }
+
+    /// Writes the configurations of plugins that their owners start, as far as what they need is there.
+    fn tell_foreign(&self) {
+        let layout = &self.mission.folder.layout;
+        for service in foreign(&self.mission.plan) {
+            if let Ok(text) = service.configure(&self.site()) {
+                let config = layout.config(&service.name, service.extension());
+                // Its owner sees that there is none; what this node runs itself is not hurt.
+                write_private(&config, text.as_bytes()).unwrap_or_default();
+            }
         }
     }
 

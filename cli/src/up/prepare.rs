@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use umec_spec::plan::{NodePlan, Settings};
 
-use super::service::{credentials, is_loopback};
+use super::roster::is_loopback;
+use super::service::credentials;
 use crate::failure::Failure;
 use crate::state::{Layout, write_private};
 

@@ -6,8 +6,8 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use umec_spec::plan::Settings;
 use umec_spec::plan::{NodePlan, Offered, Place, PlannedProcess, PlannedSimulator, ServerPlace};
-use umec_spec::plan::{Program, Settings};
 use umec_spec::settings::gateway::{GatewaySettings, Kafka};
 use umec_spec::settings::modbus::Transport;
 use umec_spec::settings::modbus_line::Offer;
@@ -15,6 +15,7 @@ use umec_spec::settings::{AdminSettings, Process};
 use umec_spec::yaml::{self, YamlError};
 use umec_wire::{NodeName, Span};
 
+use super::roster::is_loopback;
 use crate::addresses::{Addresses, Carrier, Face};
 use crate::state::Layout;
 use crate::supervisor::Rank;
@@ -271,16 +272,6 @@ pub(super) fn credentials(layout: &Layout, user: &str) -> PathBuf {
     layout.creds().join(format!("{user}.creds"))
 }
 
-/// Whether the gateway that an uplink names is this machine.
-pub(super) fn is_loopback(gateway: &str) -> bool {
-    let host = gateway.rsplit_once(':').map_or(gateway, |(host, _)| host);
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
-}
-
 /// Puts the addresses of this machine into a process's settings.
 fn settle(process: &mut PlannedProcess, site: &Site<'_>) -> Result<(), ConfigureError> {
     match &mut process.settings {
@@ -329,57 +320,6 @@ fn played(wanted: &Transport, site: &Site<'_>) -> Result<Option<Transport>, Conf
         }
     }
     Ok(None)
-}
-
-/// The processes of a node, in the order in which they are shown.
-pub(super) fn services(plan: &NodePlan, kafka: &str) -> Vec<Service> {
-    let mut services = vec![Service {
-        name: NATS.to_owned(),
-        program: "nats-server",
-        rank: Rank(0),
-        role: Role::Nats,
-    }];
-    services.extend(plan.simulators.iter().map(|simulator| Service {
-        name: simulator.name.to_string(),
-        program: simulator.program,
-        rank: Rank(0),
-        role: Role::Simulator(Box::new(simulator.clone())),
-    }));
-    let uplinks = plan.processes.iter().filter_map(|p| match &p.settings {
-        Settings::Uplink(settings) => Some(settings),
-        _ => None,
-    });
-    if uplinks
-        .into_iter()
-        .any(|uplink| is_loopback(&uplink.gateway))
-    {
-        services.push(Service {
-            name: GATEWAY.to_owned(),
-            program: "umec-gateway",
-            rank: Rank(0),
-            role: Role::Gateway {
-                kafka: (kafka != "embedded").then(|| kafka.to_owned()),
-            },
-        });
-    }
-    let planned = plan.processes.iter().filter_map(|process| {
-        let Program::Ours(program) = process.program else {
-            return None;
-        };
-        let rank = match process.settings {
-            // Plugins stop first, so that what they have sampled still goes its way.
-            Settings::Modbus(_) | Settings::Custom(_) => Rank(2),
-            Settings::EdgeApi(_) | Settings::Uplink(_) => Rank(1),
-        };
-        Some(Service {
-            name: process.name.to_string(),
-            program,
-            rank,
-            role: Role::Planned(Box::new(process.clone())),
-        })
-    });
-    services.extend(planned);
-    services
 }
 
 #[cfg(test)]

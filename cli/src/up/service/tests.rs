@@ -8,6 +8,7 @@ use umec_wire::Timestamp;
 use super::*;
 use crate::sources::read_or_example;
 use crate::up::applied;
+use crate::up::roster::{foreign, services};
 
 struct Example {
     layout: Layout,
@@ -149,6 +150,20 @@ fn a_real_broker_takes_the_place_of_the_one_in_memory() {
     let faces = gateway.unwrap().faces(&example.layout);
     let faces: Vec<&str> = faces.iter().map(|(face, _)| face.face.as_str()).collect();
     assert_eq!(faces, [ADMIN, UDP]);
+}
+
+#[test]
+fn somebody_elses_plugin_is_configured_and_not_started() {
+    let mut example = Example::new();
+    assert!(foreign(&example.plan).is_empty());
+    let process = example.plan.processes.iter_mut();
+    let mut modbus = process.into_iter().filter(|p| p.name.as_str() == "modbus");
+    modbus.next().unwrap().program = umec_spec::plan::Program::Foreign;
+    let named = |services: Vec<Service>| -> Vec<String> {
+        services.into_iter().map(|service| service.name).collect()
+    };
+    assert_eq!(named(foreign(&example.plan)), ["modbus"]);
+    assert!(!named(services(&example.plan, "embedded")).contains(&"modbus".to_owned()));
 }
 
 #[test]
