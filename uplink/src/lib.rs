@@ -1,3 +1,11 @@
 //! Carries readings from the node to the gateway, and commands back: sealed, numbered, acknowledged.
 
+mod config;
+mod figures;
+mod gateway;
 pub mod machine;
+mod order;
+mod run;
+mod select;
+
+pub use run::{PROGRAM, run};

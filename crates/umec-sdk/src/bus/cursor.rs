@@ -112,6 +112,11 @@ impl Cursor {
         }
     }
 
+    /// The position up to which everything that was read is acknowledged; 0 before anything was read.
+    pub fn floor(&self) -> u64 {
+        self.floor.floor()
+    }
+
     /// How many messages were read and are not acknowledged.
     pub fn unacknowledged(&self) -> usize {
         self.floor.open.len()

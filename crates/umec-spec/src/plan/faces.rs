@@ -111,6 +111,8 @@ impl Node<'_> {
             let spec = &uplink.spec;
             let name = uplink_process(uplink);
             let modem = ModemName::from(self.name.as_label().clone());
+            // The only consumer that its account may have.
+            let position = name.clone();
             let key = spec.identity.key.secret.clone();
             PlannedProcess {
                 node: self.name.clone(),
@@ -128,6 +130,7 @@ impl Node<'_> {
                 settings: Settings::Uplink(UplinkSettings {
                     modem,
                     gateway: spec.gateway.clone(),
+                    position,
                     key,
                     send: spec.send.clone(),
                     command: spec.command.clone(),

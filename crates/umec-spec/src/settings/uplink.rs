@@ -1,7 +1,7 @@
 //! The settings of `umec-uplink`.
 
 use serde::{Deserialize, Serialize};
-use umec_wire::{MetricName, ModemName, Span};
+use umec_wire::{Label, MetricName, ModemName, Span};
 
 use super::{Pattern, SecretName};
 
@@ -13,6 +13,9 @@ pub struct UplinkSettings {
     pub modem: ModemName,
     /// The gateway, `host:port`.
     pub gateway: String,
+    /// The name of the durable position in the node's stream.
+    #[serde(default = "default_position")]
+    pub position: Label,
     /// The secret that holds the pre-shared key: 64 hexadecimal digits.
     pub key: SecretName,
     /// What goes up.
@@ -66,4 +69,8 @@ pub(crate) const fn default_datagram() -> usize {
 
 pub(crate) const fn default_linger() -> Span {
     Span::from_millis(5)
+}
+
+fn default_position() -> Label {
+    Label::new("uplink").expect("\"uplink\" is a label")
 }

@@ -1,0 +1,287 @@
+//! The daemon: a cursor on the stream, a socket towards the gateway, the machine in between.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tracing::{info, info_span, warn};
+use umec_sdk::bus::{Cursor, Filter, Stored};
+use umec_sdk::health::Part;
+use umec_sdk::{Bus, Node, Program, chain};
+use umec_spec::settings::Process;
+use umec_spec::settings::uplink::{Selection, UplinkSettings};
+use umec_wire::command::CommandResult;
+use umec_wire::uplink::Now;
+use umec_wire::{Label, Reason};
+
+use crate::figures::Figures;
+use crate::gateway::{Arrival, Gateway};
+use crate::machine::{Action, LinkState, Machine, Parameters};
+use crate::{config, order, select};
+
+/// What this program is.
+pub const PROGRAM: Program = Program {
+    name: "umec-uplink",
+    about: "Carries readings from the node to the gateway, and commands back.",
+};
+
+/// Results of commands that wait for the loop.
+const RESULTS: usize = 64;
+
+/// Datagrams and messages that are taken in one round before anything is sent.
+const ROUND: usize = 256;
+
+/// The largest datagram (RFC 768).
+const LARGEST: usize = 65_535;
+
+/// How often metrics and health are brought up to date.
+const TELL: Duration = Duration::from_millis(200);
+
+/// The pause before the stream is asked for again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Runs the uplink until it is told to stop. What is not acknowledged then is sent by the next run.
+pub async fn run(process: Process<UplinkSettings>, node: Node) -> anyhow::Result<()> {
+    let settings = process.settings;
+    let key = config::key(process.secrets.as_deref(), &settings.key)?;
+    let bus = node.bus()?.clone();
+    let part = node.health.part("gateway");
+    let filter = Filter::targets(select::targets(&settings.send));
+    let Some(cursor) = open(&bus, &node, &settings.position, filter).await else {
+        return Ok(());
+    };
+    let parameters = Parameters {
+        modem: settings.modem,
+        key,
+        boot: node.boot,
+        command: settings.command,
+        datagram: settings.datagram,
+        linger: settings.linger.duration(),
+    };
+    let (results, finished) = mpsc::channel(RESULTS);
+    let serving = Serving {
+        began: Instant::now(),
+        machine: Machine::new(parameters, rand::random()),
+        gateway: Gateway::new(settings.gateway, node.tasks.clone()),
+        cursor,
+        send: settings.send,
+        bus,
+        results,
+        finished,
+        figures: Figures::new(&node.metrics),
+        part,
+        told: None,
+        tell_at: Instant::now(),
+        node,
+    };
+    serving.run().await
+}
+
+/// Opens the position in the stream, however long that takes; `None` when told to stop.
+async fn open(bus: &Bus, node: &Node, position: &Label, filter: Filter) -> Option<Cursor> {
+    let part = node.health.part("stream");
+    let mut told = String::new();
+    loop {
+        match bus.cursor(position, filter.clone()).await {
+            Ok(cursor) => return Some(cursor),
+            Err(error) => {
+                let text = chain(&error);
+                if text != told {
+                    warn!(error = text, "the stream cannot be read yet");
+                }
+                part.unready(Reason::new("stream", text.clone()));
+                told = text;
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PAUSE) => {}
+            () = node.tasks.stopped() => return None,
+        }
+    }
+}
+
+/// Everything that the daemon's one loop owns.
+struct Serving {
+    began: Instant,
+    machine: Machine,
+    gateway: Gateway,
+    cursor: Cursor,
+    send: Vec<Selection>,
+    bus: Bus,
+    results: mpsc::Sender<CommandResult>,
+    finished: mpsc::Receiver<CommandResult>,
+    figures: Figures,
+    part: Part,
+    /// What was last said of the gateway.
+    told: Option<Option<Reason>>,
+    tell_at: Instant,
+    node: Node,
+}
+
+// === impl Serving ===
+
+impl Serving {
+    async fn run(mut self) -> anyhow::Result<()> {
+        let stopping = self.node.tasks.stopping();
+        let mut buffer = vec![0; LARGEST];
+        loop {
+            let wake = self.machine.wake().saturating_sub(self.now().steady);
+            let has_room = self.machine.has_room();
+            // Every arm is cancel safe: the cursor and the socket say so, the others are a queue and a timer.
+            tokio::select! {
+                () = stopping.cancelled() => break,
+                arrival = self.gateway.next(&mut buffer) => {
+                    let arrival = arrival.context("the socket towards the gateway")?;
+                    self.arrived(&arrival, &buffer);
+                }
+                stored = self.cursor.next(), if has_room => {
+                    let Some(stored) = stored else { break };
+                    self.offer(&stored);
+                }
+                Some(result) = self.finished.recv() => {
+                    let now = self.now();
+                    self.machine.finished(now, result);
+                }
+                () = tokio::time::sleep(wake.min(TELL)) => {}
+            }
+            for _ in 0..ROUND {
+                let Some(length) = self.gateway.ready(&mut buffer) else {
+                    break;
+                };
+                self.arrived(&Arrival::Datagram(length), &buffer);
+            }
+            self.act();
+            if Instant::now() >= self.tell_at {
+                self.tell_at = Instant::now() + TELL;
+                self.tell();
+            }
+        }
+        self.tell();
+        self.cursor.flush().await;
+        Ok(())
+    }
+
+    fn now(&self) -> Now {
+        Now {
+            steady: self.began.elapsed(),
+            wall: self.node.clock.now(),
+        }
+    }
+
+    fn arrived(&mut self, arrival: &Arrival, buffer: &[u8]) {
+        match arrival {
+            Arrival::Datagram(length) => {
+                let now = self.now();
+                let bytes = buffer.get(..*length).unwrap_or_default();
+                self.machine.datagram(now, bytes);
+            }
+            Arrival::Found(address) => info!(%address, "the gateway's address"),
+        }
+    }
+
+    /// Hands a message to the machine, or lets it be when it does not go up.
+    fn offer(&mut self, stored: &Stored) {
+        let entry = match select::entry(&self.send, &stored.message, stored.stored_at) {
+            Ok(Some(entry)) => entry,
+            Ok(None) => {
+                self.skip(stored.sequence, "not-selected");
+                return;
+            }
+            Err(error) => {
+                let subject = &stored.message.subject;
+                warn!(%subject, error = chain(&error), "a message that cannot be read does not go up");
+                self.skip(stored.sequence, "unreadable");
+                return;
+            }
+        };
+        let now = self.now();
+        self.machine.offer(now, stored.sequence, entry);
+    }
+
+    fn skip(&mut self, sequence: u64, reason: &str) {
+        self.figures.skipped.with(&[reason]).inc();
+        self.cursor.acknowledge(sequence);
+    }
+
+    /// Carries out what the machine wants.
+    fn act(&mut self) {
+        let now = self.now();
+        self.machine.poll(now);
+        while let Some(action) = self.machine.next_action() {
+            match action {
+                Action::Send(bytes) => {
+                    self.figures.sent.inc();
+                    self.figures.sent_bytes.inc_by(bytes.len() as u64);
+                    self.gateway.send(&bytes);
+                }
+                Action::Acknowledge(position) => self.cursor.acknowledge(position),
+                Action::Resolve => self.gateway.resolve(),
+                Action::Command(command) => {
+                    let span = info_span!("command", command = %command.request.id, device = %command.device);
+                    let (bus, clock) = (self.bus.clone(), self.node.clock.clone());
+                    let (name, results) = (self.node.name.clone(), self.results.clone());
+                    drop(self.node.tasks.spawn(span, async move {
+                        let result = order::give(bus, clock, name, command).await;
+                        info!(outcome = result.outcome.as_str(), "a command has ended");
+                        // The loop is gone when the process stops; the gateway asks again.
+                        drop(results.send(result).await);
+                    }));
+                }
+            }
+        }
+    }
+
+    /// Shows how it goes, in metrics, health and, when that changes, the log.
+    fn tell(&mut self) {
+        let now = self.now();
+        self.figures.show(&self.machine, now, self.cursor.floor());
+        let trouble = self.trouble(now);
+        let code = |trouble: &Option<Reason>| trouble.as_ref().map(|reason| reason.code.clone());
+        let is_news = self
+            .told
+            .as_ref()
+            .is_none_or(|told| code(told) != code(&trouble));
+        match &trouble {
+            None => self.part.ready(),
+            Some(reason) => self.part.unready(reason.clone()),
+        }
+        if is_news {
+            match &trouble {
+                None => info!("the gateway takes readings"),
+                Some(reason) => warn!(%reason, "the gateway does not take readings"),
+            }
+            self.told = Some(trouble);
+        }
+    }
+
+    /// Why readings do not get on.
+    fn trouble(&self, now: Now) -> Option<Reason> {
+        let Some(address) = self.gateway.address() else {
+            return Some(Reason::new(
+                "gateway-unknown",
+                "its name has no address yet",
+            ));
+        };
+        match self.machine.link() {
+            LinkState::Connecting { tries } => Some(Reason::new(
+                "gateway-silent",
+                format!(
+                    "{address} has not answered {tries} calls; is the modem's key the same there?"
+                ),
+            )),
+            LinkState::Silent { heard, .. } => {
+                let seconds = now.steady.saturating_sub(heard).as_secs();
+                let text = format!("{address} was last heard {seconds} s ago");
+                Some(Reason::new("gateway-silent", text))
+            }
+            LinkState::Up { node } if node != self.node.name => Some(Reason::new(
+                "wrong-node",
+                format!(
+                    "the gateway takes this modem for the node {node}: mend its key file there"
+                ),
+            )),
+            LinkState::Up { .. } => self.machine.refusing().cloned(),
+        }
+    }
+}
