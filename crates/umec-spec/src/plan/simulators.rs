@@ -284,3 +284,83 @@ impl PlannedLine {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn waves(metrics: &str) -> Vec<Wave> {
+        let text = format!("{{ model: X1, metrics: [{metrics}] }}");
+        let profile: DeviceProfile = crate::yaml::from_str(&text).unwrap();
+        let registers = simulated_registers(&profile);
+        registers
+            .into_iter()
+            .map(|register| register.wave)
+            .collect()
+    }
+
+    #[test]
+    fn a_metric_that_says_nothing_shows_something_fitting() {
+        let sine = |min, max| Wave::Sine {
+            min,
+            max,
+            period: Span::from_secs(120),
+        };
+        for (metric, wave) in [
+            ("modbus: { table: input, address: 0 }", sine(25.0, 75.0)),
+            (
+                "modbus: { table: input, address: 0, type: i16, scale: 0.1 }, range: { min: -40, max: 80 }",
+                sine(-10.0, 50.0),
+            ),
+            // 65,535 steps of a thousandth are all that one register holds.
+            (
+                "modbus: { table: input, address: 0, scale: 0.001 }, range: { min: 0, max: 200 }",
+                sine(16.383_75, 49.151_25),
+            ),
+            (
+                "unit: Wh, modbus: { table: input, address: 0, type: u32, scale: 10 }",
+                Wave::Counter {
+                    start: 0.0,
+                    per_second: 10.0,
+                },
+            ),
+            (
+                "modbus: { table: holding, address: 0 }, write: { min: 5, max: 30 }",
+                Wave::Constant { value: 17.5 },
+            ),
+            (
+                "modbus: { table: coil, address: 0 }, write: { }",
+                Wave::Constant { value: 0.0 },
+            ),
+            (
+                "modbus: { table: holding, address: 0, type: string, length: 2 }",
+                Wave::Text {
+                    text: "X1".to_owned(),
+                },
+            ),
+        ] {
+            assert_eq!(
+                waves(&format!("{{ name: a, {metric} }}")),
+                [wave],
+                "{metric}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_follower_is_told_the_addresses_of_the_metrics_that_it_names() {
+        let waves = waves(
+            "{ name: t, modbus: { table: input, address: 0 }, \
+               simulate: { kind: follow, setpoint: s, switch: h, rest: 17, time: 60s } }, \
+             { name: s, modbus: { table: holding, address: 10 }, write: { } }, \
+             { name: h, modbus: { table: coil, address: 4 }, write: { } }",
+        );
+        let follow = Wave::Follow {
+            setpoint: 10,
+            coil: 4,
+            rest: 17.0,
+            time: Span::from_secs(60),
+        };
+        assert_eq!(waves[0], follow);
+    }
+}

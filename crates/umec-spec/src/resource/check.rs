@@ -51,8 +51,8 @@ fn check_reference<S: Kind>(
     written: &Written,
     report: &mut Report,
 ) {
-    let known: Vec<_> = written.names(to).collect();
-    if !known.contains(&name) {
+    if !written.has(to, name) {
+        let known = written.names(to);
         report.complain(from, at, Problem::unknown(What::Reference(to), name, known));
     }
 }

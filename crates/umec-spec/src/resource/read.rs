@@ -62,8 +62,8 @@ pub(super) struct Written {
     pub(super) devices: Sheets<Device>,
     pub(super) uplinks: Sheets<Uplink>,
     pub(super) edge_apis: Sheets<EdgeApi>,
-    /// Every kind and name, also of resources that are too wrong to be checked any further.
-    pub(super) named: BTreeMap<(&'static str, String), Origin>,
+    /// Every name by its kind, also of resources that are too wrong to be checked any further.
+    named: BTreeMap<&'static str, BTreeMap<String, Origin>>,
 }
 
 /// The errors so far, and the texts in which they stand.
@@ -75,11 +75,15 @@ pub(super) struct Report {
 impl Written {
     /// The names of all resources of a kind, also of those that are wrong in themselves.
     pub(super) fn names(&self, kind: &'static str) -> impl Iterator<Item = &str> {
-        let of_kind = move |named: &&(&'static str, String)| named.0 == kind;
+        let names = self.named.get(kind).into_iter().flat_map(BTreeMap::keys);
+        names.map(String::as_str)
+    }
+
+    /// Whether there is a resource of this kind and name, right or wrong.
+    pub(super) fn has(&self, kind: &'static str, name: &str) -> bool {
         self.named
-            .keys()
-            .filter(of_kind)
-            .map(|(_, name)| name.as_str())
+            .get(kind)
+            .is_some_and(|names| names.contains_key(name))
     }
 }
 
@@ -246,16 +250,17 @@ fn header(
 /// Whether a resource is the first of its kind and name.
 fn is_first(
     origin: Origin,
-    named: (&'static str, String),
+    (kind, name): (&'static str, String),
     written: &mut Written,
     report: &mut Report,
 ) -> bool {
-    let Some(first) = written.named.get(&named) else {
-        written.named.insert(named, origin);
+    let names = written.named.entry(kind).or_default();
+    let Some(first) = names.get(&name) else {
+        names.insert(name, origin);
         return true;
     };
     let path = path("metadata.name");
-    let what = format!("{} {}", named.0, named.1);
+    let what = format!("{kind} {name}");
     let problem = Problem::Duplicate {
         what: what.clone(),
         first: report.where_is(*first, &path),

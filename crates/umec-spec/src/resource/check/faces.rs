@@ -140,8 +140,7 @@ fn check_patterns<S: Kind>(
     report: &mut Report,
 ) {
     for (index, pattern) in patterns.iter().enumerate() {
-        let mut known = written.names(Device::KIND);
-        if !pattern.as_str().contains('*') && !known.any(|name| pattern.matches(name)) {
+        if !pattern.as_str().contains('*') && !written.has(Device::KIND, pattern.as_str()) {
             let known = written.names(Device::KIND);
             let problem = Problem::unknown(What::Reference("Device"), pattern.as_str(), known);
             report.complain(of, &format!("{at}[{index}]"), problem);
