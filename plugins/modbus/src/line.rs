@@ -122,7 +122,7 @@ impl Line {
             Ok(Ok(Ok(response))) if Shape::of(&response) == shape => return Ok(response),
             Ok(Ok(Err(exception))) => return Err(AskError::Exception(exception)),
             Ok(Ok(Ok(_)) | Err(Error::Protocol(_))) => AskError::Foreign,
-            Ok(Err(Error::Transport(error))) if error.kind() == io::ErrorKind::InvalidData => {
+            Ok(Err(Error::Transport(error))) if is_of_decoder(error.kind()) => {
                 // The decoder behind the connection does not go on after an error.
                 self.connection = None;
                 AskError::Garbled(received)
@@ -235,6 +235,14 @@ impl Line {
         }
         self.timer.until(until).await.map_err(AskError::Broken)
     }
+}
+
+/// Whether an error is about the bytes that came, not about the way they came.
+const fn is_of_decoder(kind: io::ErrorKind) -> bool {
+    matches!(
+        kind,
+        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::UnexpectedEof
+    )
 }
 
 /// How long a request and its answer take on the wire.

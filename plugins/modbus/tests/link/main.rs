@@ -4,6 +4,7 @@
 
 mod contract;
 mod faults;
+mod garbage;
 mod reading;
 mod stand;
 mod writing;
