@@ -1,10 +1,9 @@
 //! How much of a serial line's time is used: the time that characters and silent intervals take on a paced
 //! line, over the time that passed. The rest is what the kernel's and our own waking up costs.
 
-#![expect(clippy::print_stdout, reason = "a table is what a benchmark is for")]
-
 use std::time::{Duration, Instant};
 
+use umec_e2e::figure::{Figure, Goal};
 use umec_modbus::ModbusPlugin;
 use umec_modbus_line::{Running, start};
 use umec_sdk::{Link as _, Plugin as _};
@@ -27,8 +26,6 @@ const MEASURE: Duration = Duration::from_secs(4);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> anyhow::Result<()> {
-    println!("| baud | registers | requests/s | points/s | line use | crowded |");
-    println!("|---|---|---|---|---|---|");
     for (baud, registers) in CASES {
         let folder = tempfile::tempdir()?;
         let port = folder.path().join("line");
@@ -45,14 +42,17 @@ async fn main() -> anyhow::Result<()> {
             master.read(0, &due).await?;
         }
         let (after, elapsed) = (line.counted(), begin.elapsed());
-        let requests = f64::from(u32::try_from(after.requests - before.requests)?);
-        let rate = requests / elapsed.as_secs_f64();
-        let points = rate * f64::from(u32::try_from(registers)?);
         let used = after.busy.saturating_sub(before.busy).as_secs_f64() / elapsed.as_secs_f64();
-        let crowded = after.crowded - before.crowded;
-        println!(
-            "| {baud} | {registers} | {rate:.1} | {points:.0} | {:.1} % | {crowded} |",
-            used * 100.0
+        Figure {
+            name: format!("serial line in use at {baud} baud, {registers} registers a request"),
+            value: used * 100.0,
+            unit: "%",
+            goal: Goal::AtLeast(95.0),
+        }
+        .tell();
+        anyhow::ensure!(
+            after.crowded == before.crowded,
+            "a silent interval was cut short"
         );
         running.stop().await;
     }
