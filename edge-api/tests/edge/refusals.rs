@@ -56,8 +56,8 @@ const fn wrong(path: &'static str, field: &'static str) -> Attempt {
 /// A body that is wrong.
 const fn body(body: &'static str, field: &'static str) -> Attempt {
     Attempt {
-        field,
         body,
+        field,
         ..post(COMMAND, CONTROL, 400, "bad-request")
     }
 }

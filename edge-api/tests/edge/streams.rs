@@ -93,13 +93,12 @@ async fn a_resumed_stream_keeps_up_with_one_who_publishes_all_the_time() {
         let mut ids = Vec::new();
         while ids.len() < 1_000 {
             let sent = events.next().await.unwrap();
-            match sent.id {
-                Some(id) => ids.push(id),
+            if let Some(id) = sent.id {
+                ids.push(id);
+            } else {
                 // It fell behind after the past: it goes on where it was.
-                None => {
-                    let last = ids.last().map(String::as_str);
-                    events = Events::open(&edge, "?kind=readings", last).await;
-                }
+                let last = ids.last().map(String::as_str);
+                events = Events::open(&edge, "?kind=readings", last).await;
             }
         }
         ids
