@@ -26,7 +26,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, broadcast, watch};
 use tracing::{info, info_span};
-use umec_sdk::{Node, Program, write_address};
+use umec_sdk::{Misconfigured, Node, Program, write_address};
 use umec_spec::settings::Process;
 use umec_spec::settings::edge_api::EdgeApiSettings;
 
@@ -46,7 +46,8 @@ pub const PROGRAM: Program = Program {
 
 /// Serves until the process stops; streams then end with a goodbye, and requests are finished.
 pub async fn run(process: Process<EdgeApiSettings>, node: Node) -> anyhow::Result<()> {
-    let config = Config::read(process.settings, process.secrets.as_deref())?;
+    let config = Config::read(process.settings, process.secrets.as_deref());
+    let config = config.map_err(Misconfigured::new)?;
     let settings = config.settings.clone();
     let bus = node.bus()?.clone();
     let listener = TcpListener::bind(settings.listen)

@@ -16,6 +16,8 @@ mod events;
 mod fixture;
 #[path = "edge/limits.rs"]
 mod limits;
+#[path = "edge/process.rs"]
+mod process;
 #[path = "edge/refusals.rs"]
 mod refusals;
 #[path = "edge/restart.rs"]

@@ -23,7 +23,7 @@ pub use admin::write_address;
 pub use bus::Bus;
 pub use clock::Clock;
 pub use health::Health;
-pub use life::{Program, main};
+pub use life::{Misconfigured, Program, main};
 pub use metrics::Metrics;
 pub use node::Node;
 pub use plugin::{Fault, Link, Plugin, run_plugin};

@@ -25,6 +25,12 @@ pub struct Program {
 /// The configuration is bad (`EX_USAGE` of sysexits.h).
 const BAD_CONFIGURATION: u8 = 64;
 
+/// Says that a configuration could be read and cannot be used, such as for a secret that is not there.
+/// A `run` that ends with it makes the process end with 64.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration cannot be used")]
+pub struct Misconfigured(#[source] Box<dyn std::error::Error + Send + Sync>);
+
 /// The threads that run tasks. A node has few cores, and each thread costs memory.
 const WORKERS: usize = 2;
 
@@ -155,7 +161,11 @@ async fn drain(
     match (ended, drained) {
         (Some(Ok(Err(error))), _) => {
             error!(error = chain(error.as_ref()), "the process ends");
-            ExitCode::FAILURE
+            if error.is::<Misconfigured>() {
+                ExitCode::from(BAD_CONFIGURATION)
+            } else {
+                ExitCode::FAILURE
+            }
         }
         (Some(Err(error)), _) => {
             error!(error = chain(&error), "the run was broken off");
@@ -173,6 +183,13 @@ async fn drain(
             info!(seconds = began.elapsed().as_secs_f64(), "drained");
             ExitCode::SUCCESS
         }
+    }
+}
+
+impl Misconfigured {
+    /// What is wrong with it, and what to do.
+    pub fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(error.into())
     }
 }
 

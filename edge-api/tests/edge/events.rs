@@ -35,13 +35,18 @@ impl Events {
         let response = within(request.send()).await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
-        let mut events = Self {
+        let mut events = Self::of(response);
+        assert_eq!(events.any().await, Some(Sent::default()));
+        events
+    }
+
+    /// Reads an answer that has come already.
+    pub(crate) fn of(response: reqwest::Response) -> Self {
+        Self {
             chunks: Box::pin(response.bytes_stream()),
             text: String::new(),
             ready: VecDeque::new(),
-        };
-        assert_eq!(events.any().await, Some(Sent::default()));
-        events
+        }
     }
 
     /// The next event that is no comment; `None` at the end.

@@ -1,5 +1,7 @@
 //! On a real NATS server that is killed and comes back.
 
+use std::path::Path;
+
 use nkeys::KeyPair;
 use umec_e2e::nats::Server;
 use umec_sdk::bus::BusState;
@@ -12,14 +14,13 @@ use umec_wire::signature::PublicKey;
 use super::events::Events;
 use super::fixture::{Edge, node_name, within};
 
-/// An edge API on a server; the folder holds its credentials.
-async fn on(server: &Server) -> (Edge, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
+/// How to reach a server as one who may do everything; the credentials lie in `folder`.
+pub(crate) fn settings(server: &Server, folder: &Path) -> BusSettings {
     let pair = KeyPair::new_user();
-    let credentials = folder.path().join("edge.creds");
+    let credentials = folder.join("edge.creds");
     std::fs::write(&credentials, pair.seed().unwrap()).unwrap();
     let devices = vec![DeviceName::new("meter-3").unwrap()];
-    let settings = BusSettings {
+    BusSettings {
         url: server.url(),
         credentials,
         inbox: "_INBOX.edge".to_owned(),
@@ -31,7 +32,13 @@ async fn on(server: &Server) -> (Edge, tempfile::TempDir) {
             aggregate: devices.clone(),
             command: devices,
         }],
-    };
+    }
+}
+
+/// An edge API on a server; the folder holds its credentials.
+async fn on(server: &Server) -> (Edge, tempfile::TempDir) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = settings(server, folder.path());
     let node = Node::for_test(node_name(), None);
     let bus = Bus::connect(&settings, &node).await.unwrap();
     connected(&bus).await;
