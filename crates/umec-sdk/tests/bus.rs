@@ -10,30 +10,42 @@ mod away;
 mod contract;
 #[path = "bus/server.rs"]
 mod server;
+#[path = "bus/trust.rs"]
+mod trust;
 
 use contract::Setup;
+use nkeys::KeyPair;
 use umec_sdk::{Bus, Node};
+use umec_spec::settings::Trust;
 use umec_wire::NodeName;
 
 async fn memory() -> Setup {
-    let bus = Bus::memory();
+    let (pair, stranger) = (KeyPair::new_user(), KeyPair::new_user());
+    let broker = Bus::memory();
+    let user = |pair: &KeyPair, trust: &[Trust]| {
+        let seed = pair.seed().unwrap();
+        broker.as_user(&seed, trust).unwrap()
+    };
+    let bus = user(&pair, &[contract::trust(&pair)]);
+    let stranger = user(&stranger, &[]);
     let node = Node::for_test(NodeName::new("pole-7").unwrap(), Some(bus.clone()));
-    Setup::new(bus, node).await
+    Setup::new(bus, stranger, node).await
 }
 
 macro_rules! on_memory {
-    ($($name:ident)*) => {$(
+    ($checks:ident: $($name:ident)*) => {$(
         #[tokio::test(start_paused = true)]
         async fn $name() {
-            contract::$name(memory().await).await;
+            $checks::$name(memory().await).await;
         }
     )*};
 }
 
 mod in_memory {
-    use super::{contract, memory};
+    use super::{contract, memory, trust};
 
     on_memory! {
+        contract:
         a_published_message_is_followed_as_it_was_sent
         a_message_id_is_stored_once
         a_follow_begins_where_it_is_told
@@ -44,5 +56,10 @@ mod in_memory {
         a_command_ends_in_its_result
         a_command_that_nobody_takes_is_told_at_once
         the_bounds_tell_what_the_stream_holds
+    }
+    on_memory! {
+        trust:
+        a_message_of_a_stranger_is_skipped
+        a_command_of_a_stranger_is_refused
     }
 }

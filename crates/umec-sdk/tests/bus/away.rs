@@ -7,7 +7,6 @@ use umec_sdk::bus::{BusState, Filter, Start};
 use umec_sdk::{Bus, Node};
 use umec_wire::{Label, NodeName};
 
-use super::contract::Setup;
 use super::server::{Connection, connected};
 
 /// A loaded machine gets this long for what takes a fraction of a second.
@@ -39,7 +38,7 @@ async fn a_connection_is_made_when_the_server_comes() {
     let cursor = bus.cursor(&name, Filter::default()).await;
     connection.server.restart();
     connected(&bus).await;
-    let setup = Setup::new(bus, node).await;
+    let setup = connection.setup_on(bus, node).await;
     setup.publish("a", 1).await;
     assert_eq!(within(follow.unwrap().next()).await.unwrap().sequence, 1);
     assert_eq!(within(cursor.unwrap().next()).await.unwrap().sequence, 1);
@@ -77,7 +76,7 @@ async fn an_outbox_loses_and_repeats_nothing_when_the_server_is_killed() {
     let expected: Vec<u64> = (1..=sequence).collect();
     assert_eq!(seen["a"], expected);
     assert_eq!(seen["b"], expected);
-    let bounds = setup.bus().bounds().await.unwrap();
+    let bounds = setup.bus.bounds().await.unwrap();
     assert_eq!(bounds.last_sequence, 2_400);
 }
 
@@ -86,7 +85,7 @@ async fn a_full_outbox_drops_the_oldest_and_counts_them() {
     let mut connection = Connection::to(Server::start());
     let setup = connection.setup().await;
     connection.server.kill();
-    until_away(setup.bus()).await;
+    until_away(&setup.bus).await;
     let outbox = setup.outbox(10);
     for sequence in 1..=100 {
         setup.push(&outbox, "a", sequence);
@@ -98,7 +97,7 @@ async fn a_full_outbox_drops_the_oldest_and_counts_them() {
     let newest: Vec<u64> = seen.iter().rev().take(10).map(|seen| seen.2).collect();
     assert_eq!(newest, (91..=100).rev().collect::<Vec<u64>>());
     let lost = 100 - seen.len();
-    let figures = setup.node().metrics.encode();
+    let figures = setup.node.metrics.encode();
     let counted = format!("umec_outbox_dropped_messages_total{{reason=\"full\"}} {lost}");
     assert!(figures.contains(&counted), "{counted}\n{figures}");
 }
@@ -111,7 +110,7 @@ async fn a_position_outlives_a_killed_server() {
     for sequence in 1..=6 {
         setup.publish("a", sequence).await;
     }
-    let mut cursor = setup.bus().cursor(&name, Filter::default()).await.unwrap();
+    let mut cursor = setup.bus.cursor(&name, Filter::default()).await.unwrap();
     for sequence in 1..=4 {
         assert_eq!(within(cursor.next()).await.unwrap().sequence, sequence);
     }
@@ -119,7 +118,7 @@ async fn a_position_outlives_a_killed_server() {
     cursor.acknowledge(2);
     cursor.flush().await;
     connection.server.kill();
-    until_away(setup.bus()).await;
+    until_away(&setup.bus).await;
     cursor.acknowledge(3);
     connection.server.restart();
     // What was handed out is not handed out again while the process lives.
@@ -127,7 +126,7 @@ async fn a_position_outlives_a_killed_server() {
     cursor.acknowledge(4);
     cursor.flush().await;
     drop(cursor);
-    let mut cursor = setup.bus().cursor(&name, Filter::default()).await.unwrap();
+    let mut cursor = setup.bus.cursor(&name, Filter::default()).await.unwrap();
     assert_eq!(within(cursor.next()).await.unwrap().sequence, 5);
     assert_eq!(within(cursor.next()).await.unwrap().sequence, 6);
 }

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use nkeys::KeyPair;
 use umec_sdk::bus::{Ack, CommandError, Filter, Follow, Outbox, Start, Stored};
 use umec_sdk::{Bus, Node};
+use umec_spec::settings::Trust;
 use umec_spec::settings::stream::StreamSettings;
 use umec_wire::command::{CommandId, CommandRequest, CommandResult, Outcome};
+use umec_wire::signature::PublicKey;
 use umec_wire::subject::Target;
 use umec_wire::topic::CommandTopic;
 use umec_wire::{
@@ -15,15 +18,21 @@ use umec_wire::{
 
 /// A bus with an empty stream, and the node it is used on.
 pub(crate) struct Setup {
-    bus: Bus,
-    node: Node,
+    pub(crate) bus: Bus,
+    /// The same bus, as somebody whom `bus` does not believe.
+    pub(crate) stranger: Bus,
+    pub(crate) node: Node,
 }
 
 impl Setup {
-    pub(crate) async fn new(bus: Bus, node: Node) -> Self {
+    pub(crate) async fn new(bus: Bus, stranger: Bus, node: Node) -> Self {
         let stream = StreamSettings::bounded(100_000_000, Span::from_secs(86_400));
         bus.ensure_stream(&stream).await.unwrap();
-        Self { bus, node }
+        Self {
+            bus,
+            stranger,
+            node,
+        }
     }
 
     fn id(device: &str, sequence: u64) -> MessageId {
@@ -49,14 +58,6 @@ impl Setup {
                 value: Value::number(value).unwrap(),
             }],
         }
-    }
-
-    pub(crate) const fn bus(&self) -> &Bus {
-        &self.bus
-    }
-
-    pub(crate) const fn node(&self) -> &Node {
-        &self.node
     }
 
     pub(crate) fn outbox(&self, capacity: usize) -> Outbox {
@@ -106,6 +107,18 @@ impl Setup {
         let topic = self.topic::<Statuses>(device);
         let id = Self::id(device, sequence);
         self.bus.publish(&topic, &id, &status, None).await.unwrap()
+    }
+}
+
+/// All devices of the checks, for one signer.
+pub(crate) fn trust(pair: &KeyPair) -> Trust {
+    let devices = ["a", "b", "c", "meter-3", "heater-1"];
+    let devices: Vec<DeviceName> = devices.map(|d| DeviceName::new(d).unwrap()).into();
+    Trust {
+        key: PublicKey::of(pair),
+        publish: devices.clone(),
+        aggregate: devices.clone(),
+        command: devices,
     }
 }
 
@@ -275,7 +288,7 @@ pub(crate) async fn an_outbox_delivers_everything_in_order(setup: Setup) {
         .unwrap();
 }
 
-fn command(setup: &Setup, id: &str) -> (CommandTopic, CommandRequest) {
+pub(crate) fn command(setup: &Setup, id: &str) -> (CommandTopic, CommandRequest) {
     let topic = CommandTopic {
         node: setup.node.name.clone(),
         device: DeviceName::new("heater-1").unwrap(),

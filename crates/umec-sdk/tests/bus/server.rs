@@ -5,17 +5,17 @@ use std::path::Path;
 use nkeys::KeyPair;
 use umec_e2e::nats::Server;
 use umec_sdk::{Bus, Node};
-use umec_spec::settings::{BusSettings, Trust};
-use umec_wire::signature::PublicKey;
-use umec_wire::{DeviceName, NodeName};
+use umec_spec::settings::BusSettings;
+use umec_wire::NodeName;
 
 use super::contract::{self, Setup};
+use super::trust;
 
 /// A connection to a server of the test's own.
 pub(crate) struct Connection {
     pub(crate) server: Server,
     pub(crate) settings: BusSettings,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl Connection {
@@ -23,25 +23,18 @@ impl Connection {
         let folder = tempfile::tempdir().unwrap();
         let pair = KeyPair::new_user();
         let credentials = write_seed(folder.path(), &pair);
-        let devices = ["a", "b", "c", "meter-3", "heater-1"];
-        let devices: Vec<DeviceName> = devices.map(|d| DeviceName::new(d).unwrap()).into();
         let settings = BusSettings {
             url: server.url(),
             credentials,
             inbox: "_INBOX.test".to_owned(),
             outbox: 1_000,
             jetstream: "$JS.API".to_owned(),
-            trust: vec![Trust {
-                key: PublicKey::of(&pair),
-                publish: devices.clone(),
-                aggregate: devices.clone(),
-                command: devices,
-            }],
+            trust: vec![contract::trust(&pair)],
         };
         Self {
             server,
             settings,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -54,7 +47,19 @@ impl Connection {
 
     pub(crate) async fn setup(&self) -> Setup {
         let (bus, node) = self.open().await;
-        Setup::new(bus, node).await
+        self.setup_on(bus, node).await
+    }
+
+    /// A setup on a connection that was made before.
+    pub(crate) async fn setup_on(&self, bus: Bus, node: Node) -> Setup {
+        let pair = KeyPair::new_user();
+        let settings = BusSettings {
+            credentials: write_seed(self.folder.path(), &pair),
+            ..self.settings.clone()
+        };
+        let stranger = Bus::connect(&settings, &node).await.unwrap();
+        connected(&stranger).await;
+        Setup::new(bus, stranger, node).await
     }
 }
 
@@ -75,16 +80,17 @@ pub(crate) async fn connected(bus: &Bus) {
 }
 
 macro_rules! on_nats {
-    ($($name:ident)*) => {$(
+    ($checks:ident: $($name:ident)*) => {$(
         #[tokio::test]
         async fn $name() {
             let connection = Connection::to(Server::start());
-            contract::$name(connection.setup().await).await;
+            $checks::$name(connection.setup().await).await;
         }
     )*};
 }
 
 on_nats! {
+    contract:
     a_published_message_is_followed_as_it_was_sent
     a_message_id_is_stored_once
     a_follow_begins_where_it_is_told
@@ -95,4 +101,10 @@ on_nats! {
     a_command_ends_in_its_result
     a_command_that_nobody_takes_is_told_at_once
     the_bounds_tell_what_the_stream_holds
+}
+
+on_nats! {
+    trust:
+    a_message_of_a_stranger_is_skipped
+    a_command_of_a_stranger_is_refused
 }

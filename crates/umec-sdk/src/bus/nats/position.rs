@@ -205,33 +205,33 @@ impl Consumer {
 /// Sends the newest acknowledgement until the server has it; ends with the position.
 async fn send_acks(nats: Nats, mut acks: watch::Receiver<Ack>, confirm: watch::Sender<u64>) {
     let mut state = nats.state();
-    let mut last = false;
-    while !last {
-        last = acks.changed().await.is_err();
+    let mut ended = false;
+    loop {
         let ack = acks.borrow_and_update().clone();
-        let Some(subject) = ack.subject else {
-            confirm.send_replace(ack.number);
-            continue;
-        };
-        let body = Bytes::from_static(b"+ACK");
-        let sent = nats
-            .request(subject.to_string(), None, body, DEADLINE)
-            .await;
-        match sent {
-            Ok(_) => {
-                confirm.send_replace(ack.number);
+        if *confirm.borrow() >= ack.number {
+            if ended || acks.changed().await.is_err() {
+                return;
             }
-            Err(error) => {
-                // A new connection makes the consumer anew at the floor, which says the same.
+            continue;
+        }
+        if let Some(subject) = ack.subject {
+            let body = Bytes::from_static(b"+ACK");
+            let sent = nats.request(subject.to_string(), None, body, DEADLINE);
+            if let Err(error) = sent.await {
                 debug!(error = %error, "an acknowledgement was not taken");
-                if !last {
-                    tokio::select! {
-                        () = state::connected(&mut state) => {}
-                        gone = acks.changed() => last = gone.is_err(),
-                    }
+                if ended {
+                    return;
                 }
+                tokio::select! {
+                    () = state::connected(&mut state) => {}
+                    changed = acks.changed() => ended = changed.is_err(),
+                }
+                tokio::time::sleep(ACKNOWLEDGE_EVERY).await;
+                continue;
             }
         }
+        // Without a subject the consumer was made anew at the floor, which says the same.
+        confirm.send_replace(ack.number);
         tokio::time::sleep(ACKNOWLEDGE_EVERY).await;
     }
 }
