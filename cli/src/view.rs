@@ -1,8 +1,10 @@
 //! The live table: an [`Overview`] laid out on a screen of a given size. Pure; [`crate::screen`] draws it.
 
+mod devices;
+
 use std::time::Duration;
 
-use crate::overview::{DeviceRow, DeviceState, Overview, Phase, Pipeline, ProcessRow};
+use crate::overview::{Overview, Phase, Pipeline, ProcessRow};
 
 /// How a piece of text looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,11 +27,6 @@ pub enum Style {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Line(Vec<(Style, String)>);
 
-/// The columns behind the values: age, last message, last message in the cloud.
-const TAIL: usize = 6 + 9 + 9;
-/// The column of a device's state.
-const STATE: usize = 6;
-
 // === impl Line ===
 
 impl Line {
@@ -45,6 +42,11 @@ impl Line {
 
     fn with(mut self, style: Style, text: impl Into<String>) -> Self {
         self.0.push((style, text.into()));
+        self
+    }
+
+    fn and(mut self, other: Self) -> Self {
+        self.0.extend(other.0);
         self
     }
 
@@ -86,7 +88,7 @@ pub fn layout(overview: &Overview, width: usize, height: usize) -> Vec<Line> {
     let room = height.saturating_sub(above.len() + below.len() + 1).max(3);
     let lines = above
         .into_iter()
-        .chain(devices(&overview.devices, width, room))
+        .chain(devices::lines(&overview.devices, width, room))
         .chain(below);
     lines.map(|line| line.cut(width)).take(height).collect()
 }
@@ -108,63 +110,6 @@ fn title(overview: &Overview, width: usize) -> Line {
     };
     let gap = width.saturating_sub(left.width() + right.chars().count());
     left.with(Style::Dim, format!("{:gap$}{right}", ""))
-}
-
-/// The devices, those in trouble first where not all have room.
-fn devices(rows: &[DeviceRow], width: usize, room: usize) -> Vec<Line> {
-    let longest = rows.iter().map(|row| row.name.chars().count()).max();
-    let name = longest.unwrap_or(0).clamp(6, 20) + 2;
-    let values = width.saturating_sub(name + STATE + TAIL).max(12);
-    let heading = format!(
-        "{:name$}{:STATE$}{:values$}{:>6}{:>9}{:>9}",
-        "DEVICE", "STATE", "LAST VALUES", "AGE", "MESSAGE", "IN CLOUD"
-    );
-    let mut lines = vec![Line::default().with(Style::Heading, heading)];
-    if rows.is_empty() {
-        lines.push(Line::default().with(Style::Dim, "no device yet"));
-        return lines;
-    }
-    let hidden = if rows.len() > room {
-        rows.len() - (room - 1)
-    } else {
-        0
-    };
-    let mut shown: Vec<&DeviceRow> = rows.iter().collect();
-    if hidden > 0 {
-        shown.sort_by_key(|row| row.reason.is_none());
-    }
-    let shown = shown.into_iter().take(rows.len() - hidden);
-    lines.extend(shown.map(|row| device(row, name, values)));
-    if hidden > 0 {
-        let text = format!("… and {hidden} more: umec device list");
-        lines.push(Line::default().with(Style::Dim, text));
-    }
-    lines
-}
-
-fn device(row: &DeviceRow, name: usize, values: usize) -> Line {
-    let state = match (row.state, &row.reason) {
-        (DeviceState::Up, None) => Style::Good,
-        (DeviceState::Up, Some(_)) | (DeviceState::Unknown, _) => Style::Warning,
-        (DeviceState::Down, _) => Style::Bad,
-    };
-    let mut line = Line::default()
-        .with(Style::Plain, pad(&row.name, name))
-        .with(state, pad(row.state.word(), STATE));
-    line = match &row.reason {
-        Some(reason) => line.with(state, pad(reason, values)),
-        None => line.with(Style::Plain, pad(&joined(&row.values), values)),
-    };
-    let age = row.age.map(age).unwrap_or_default();
-    let number = |n: Option<u64>| n.map(grouped).unwrap_or_default();
-    let cloud = if row.in_cloud == row.served {
-        Style::Good
-    } else {
-        Style::Plain
-    };
-    line.with(Style::Plain, format!("{age:>6}"))
-        .with(Style::Plain, format!("{:>9}", number(row.served)))
-        .with(cloud, format!("{:>9}", number(row.in_cloud)))
 }
 
 fn pipeline(pipeline: &Pipeline) -> Vec<Line> {
@@ -233,13 +178,6 @@ fn hints(overview: &Overview) -> Vec<Line> {
             .with(Style::Plain, hint.command.as_str())
     });
     lines.collect()
-}
-
-fn joined(values: &[(String, String)]) -> String {
-    let texts = values
-        .iter()
-        .map(|(metric, value)| format!("{metric} {value}"));
-    texts.collect::<Vec<_>>().join("  ")
 }
 
 /// The text at exactly `width` characters, the last of which is a space.

@@ -79,9 +79,11 @@ impl Figures {
 
     /// How many messages have passed each stage; `api` is how many the edge API has shown.
     pub(super) fn pipeline(&self, api: u64, has_cloud: bool) -> Pipeline {
+        // The metrics are a moment behind; what the edge API has shown has been on the bus before.
+        let bus = self.sum(Count::Published).max(api);
         Pipeline {
-            sampled: Some(self.sum(Count::Sampled)),
-            bus: Some(self.sum(Count::Published)),
+            sampled: Some(self.sum(Count::Sampled).max(bus)),
+            bus: Some(bus),
             api: Some(api),
             cloud: has_cloud.then(|| self.sum(Count::Delivered)),
         }

@@ -32,7 +32,7 @@ const ASK_SOON: Duration = Duration::from_millis(50);
 /// How long everything may take to become ready before a node counts as running all the same.
 const SETTLE: Duration = Duration::from_secs(10);
 /// How often processes are asked for their metrics.
-const MEASURE: Duration = Duration::from_secs(1);
+const MEASURE: Duration = Duration::from_millis(400);
 
 /// The file that nats-server writes with `ports_file_dir`.
 #[derive(Debug, Deserialize)]

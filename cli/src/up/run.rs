@@ -71,6 +71,8 @@ pub(super) struct Running {
     /// When each process was last asked how it is; absent while an answer is on its way.
     pub(super) asked: BTreeMap<PartId, Asked>,
     pub(super) measured: Instant,
+    /// When everything is looked at the next time.
+    beat: Instant,
     pub(super) stream: Stream,
     pub(super) feed: Option<BoxStream<'static, Heard>>,
     pub(super) report: Vec<u8>,
@@ -128,6 +130,7 @@ impl Running {
             inquiries: Inquiries::default(),
             asked: BTreeMap::new(),
             measured: Instant::now(),
+            beat: Instant::now(),
             stream: Stream::Unasked,
             feed: None,
             report: Vec::new(),
@@ -139,41 +142,53 @@ impl Running {
     pub(super) async fn run(mut self, mut show: Show) -> Result<(), Failure> {
         let mut signals = Signals::new()?;
         self.look();
+        show.show(&self.overview());
         while !self.supervisor.is_done() {
-            show.show(&self.overview());
             match self.next(&mut signals).await {
                 Next::Signal => {
                     self.phase = Phase::Stopping;
                     self.step(Event::Stop);
                 }
                 Next::Ended(id, how) => self.ended(id, how),
-                Next::Answer(answer) => self.answered(answer),
-                Next::Heard(heard) => self.hear(heard),
+                // What is heard and answered is shown with the next beat: there may be much of it.
+                Next::Answer(answer) => {
+                    self.answered(answer);
+                    continue;
+                }
+                Next::Heard(heard) => {
+                    self.hear(heard);
+                    continue;
+                }
                 Next::Beat => {
                     self.step(Event::Tick);
                     self.look();
+                    self.beat = Instant::now() + self.pause();
                 }
             }
+            show.show(&self.overview());
         }
-        show.show(&self.overview());
         self.farewell();
         Ok(())
     }
 
-    async fn next(&mut self, signals: &mut Signals) -> Next {
-        let beat = match self.phase {
+    /// The pause between two beats.
+    fn pause(&self) -> Duration {
+        match self.phase {
             Phase::Running => CALM,
             Phase::Starting | Phase::Stopping => QUICK,
-        };
-        let wake = self.supervisor.next_wake();
-        let wake = wake.map_or(beat, |at| at.saturating_sub(self.began.elapsed()).min(beat));
+        }
+    }
+
+    async fn next(&mut self, signals: &mut Signals) -> Next {
+        let wake = self.supervisor.next_wake().map(|at| self.began + at);
+        let wake = wake.map_or(self.beat, |at| at.min(self.beat));
         // Every arm is cancel safe: what is not taken this time is there the next time.
         tokio::select! {
             () = signals.next() => Next::Signal,
             (id, how) = self.children.ended() => Next::Ended(id, how),
+            () = tokio::time::sleep_until(wake) => Next::Beat,
             answer = self.inquiries.next() => Next::Answer(answer),
             Some(heard) = next_of(&mut self.feed) => Next::Heard(heard),
-            () = tokio::time::sleep(wake) => Next::Beat,
         }
     }
 

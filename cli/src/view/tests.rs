@@ -1,5 +1,5 @@
 use super::*;
-use crate::overview::Hint;
+use crate::overview::{DeviceRow, DeviceState, Hint};
 
 fn row(name: &str, values: &[(&str, &str)]) -> DeviceRow {
     DeviceRow {
@@ -90,9 +90,12 @@ fn the_table_fits_a_screen_of_80_by_24() {
 µMEC pole-7  running                                      0:01:23 · Ctrl-C stops
 
 DEVICE         STATE LAST VALUES                           AGE  MESSAGE IN CLOUD
-meter-3        up    power 1234 W  energy 17 kWh  volt…   0.4s    1,234    1,233
-pump-1         down  no-answer: unit 3 did not answer …    75s    1,234    1,233
-thermometer-1  up    temperature 21.4 °C  heater on       0.4s    1,234    1,233
+meter-3        up    power 1234 W                         0.4s    1,234    1,233
+                     energy 17 kWh     voltage 230.1 V
+pump-1         down  no-answer: unit 3 did not answer      75s    1,234    1,233
+                     within 500ms
+thermometer-1  up    temperature 21.4 °C                  0.4s    1,234    1,233
+                     heater on
 
 READINGS  sampled 3,702  →  bus 3,702  →  API 3,701  →  Kafka –
 
@@ -103,6 +106,15 @@ PROCESSES nats  modbus-line  modbus unready  edge-api  uplink failed
 TRY       write  umec device write thermometer-1 setpoint=21.5
           cloud  kcat -b 127.0.0.1:40001 -t umec.readings";
     assert_eq!(text(&lines), expected);
+}
+
+#[test]
+fn a_device_has_one_line_where_there_is_no_room_for_all_its_values() {
+    let text = text(&layout(&overview(), 80, 16));
+    assert!(
+        text.contains("up    power 1234 W  energy 17 kWh  volt…   0.4s    1,234    1,233\npump-1"),
+        "{text}"
+    );
 }
 
 #[test]
