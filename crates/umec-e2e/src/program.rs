@@ -230,7 +230,7 @@ fn build_workspace() -> PathBuf {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut build = Command::new(cargo);
     build
-        .args(["build", "--quiet", "--workspace", "--bins"])
+        .args(["build", "--quiet", "--workspace", "--bins", "--examples"])
         .current_dir(env!("CARGO_MANIFEST_DIR"));
     build.arg(if folder.ends_with("release") {
         "--release"
