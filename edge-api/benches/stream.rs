@@ -29,7 +29,7 @@ const SAMPLES: u64 = 3_000;
 /// Samples a second while the delay is measured: what 100 devices give at 5 Hz.
 const RATE: u64 = 500;
 const FLOOD: u64 = 20_000;
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 fn main() -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
