@@ -1,13 +1,15 @@
 //! YAML, the only place that knows which crate reads it.
 
+mod extent;
 mod place;
 mod tree;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub(crate) use extent::{Extent, extents};
 pub(crate) use place::{Part, Place, Step, locate, spell};
-pub(crate) use tree::{Document, Oddity, documents};
+pub(crate) use tree::{Broken, Document, Oddity, documents};
 
 /// Why a text is not what it should be.
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use super::problem::{Problem, ResourceError, What};
 use super::{
     API_VERSION, Device, DeviceProfile, EdgeApi, EdgeNode, Kind, Resource, Resources, Uplink,
 };
-use crate::yaml::{Document, Oddity, Part, Place, Step, documents, locate, spell};
+use crate::yaml::{Broken, Document, Extent, Oddity, Part, Place, Step, documents, locate, spell};
 
 /// The kinds, in the order of the documentation.
 pub(super) const KINDS: [&str; 5] = [
@@ -41,7 +41,7 @@ const KUBERNETES_OWN: [&str; 11] = [
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Origin {
     file: usize,
-    document: usize,
+    extent: Extent,
 }
 
 /// A resource and where it was written.
@@ -119,33 +119,31 @@ fn bare<S>(sheets: Sheets<S>) -> BTreeMap<Label, Resource<S>> {
 }
 
 fn read_file(file: usize, written: &mut Written, report: &mut Report) {
-    let (documents, broken) = documents(report.text(file));
-    let count = documents.len();
-    for (index, document) in documents.into_iter().enumerate() {
-        let origin = Origin {
-            file,
-            document: index,
-        };
-        read_document(origin, document, written, report);
-    }
-    if let Some(broken) = broken {
-        let origin = Origin {
-            file,
-            document: count,
-        };
-        let message = broken.message;
-        report.push(origin, None, &[], broken.place, Problem::Yaml { message });
+    for document in documents(report.text(file)) {
+        match document {
+            Ok(document) => read_document(file, document, written, report),
+            Err(Broken {
+                extent,
+                place,
+                message,
+            }) => {
+                let origin = Origin { file, extent };
+                report.push(origin, None, &[], place, Problem::Yaml { message });
+            }
+        }
     }
 }
 
-fn read_document(origin: Origin, document: Document, written: &mut Written, report: &mut Report) {
+fn read_document(file: usize, document: Document, written: &mut Written, report: &mut Report) {
     let Document {
+        extent,
         mut value,
         oddities,
     } = document;
     if value.is_null() && oddities.is_empty() {
         return; // nothing, or comments alone
     }
+    let origin = Origin { file, extent };
     let kind = text_at(&value, &["kind"]);
     let name = text_at(&value, &["metadata", "name"]);
     let resource = kind.as_ref().map(|kind| match &name {
@@ -323,7 +321,7 @@ impl Report {
 
     fn where_is(&self, origin: Origin, path: &[Step]) -> String {
         let name = self.files.get(origin.file).map_or("", |(name, _)| name);
-        let place = locate(self.text(origin.file), origin.document, path, Part::Key);
+        let place = locate(self.text(origin.file), origin.extent, path, Part::Key);
         format!("{name}:{}", place.line)
     }
 
@@ -335,7 +333,7 @@ impl Report {
         part: Part,
         problem: Problem,
     ) {
-        let place = locate(self.text(origin.file), origin.document, path, part);
+        let place = locate(self.text(origin.file), origin.extent, path, part);
         self.push(origin, resource, path, place, problem);
     }
 

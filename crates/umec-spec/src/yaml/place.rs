@@ -9,6 +9,7 @@ use serde::de::{
     DeserializeSeed, EnumAccess, Error, IgnoredAny, MapAccess, SeqAccess, VariantAccess, Visitor,
 };
 
+use super::Extent;
 use super::tree::Key;
 
 /// A line and a column, from 1; 0 where they are not known.
@@ -56,14 +57,14 @@ pub(crate) fn spell(path: &[Step]) -> String {
 }
 
 /// Where the deepest part of `path` stands that there is, in one document of a text.
-pub(crate) fn locate(text: &str, document: usize, path: &[Step], part: Part) -> Place {
-    let Some(document) = serde_yaml::Deserializer::from_str(text).nth(document) else {
+pub(crate) fn locate(text: &str, extent: Extent, path: &[Step], part: Part) -> Place {
+    let Some(document) = serde_yaml::Deserializer::from_str(extent.of(text)).nth(extent.nth) else {
         return Place::default();
     };
     let finder = Finder { path, part };
     let place = finder.deserialize(document).err().and_then(|error| {
         let place = error.location()?;
-        Some(Place::new(place.line(), place.column()))
+        Some(Place::new(place.line(), place.column()).after(extent))
     });
     place.unwrap_or_default()
 }
@@ -79,6 +80,11 @@ struct Finder<'p> {
 impl Place {
     pub(crate) const fn new(line: usize, column: usize) -> Self {
         Self { line, column }
+    }
+
+    /// The place in the file of a place in a part of it.
+    pub(crate) const fn after(self, extent: Extent) -> Self {
+        Self::new(self.line + extent.lines_before, self.column)
     }
 }
 
@@ -271,6 +277,11 @@ impl<'de> Visitor<'de> for Wanted<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::yaml::extents;
+
+    fn locate(text: &str, document: usize, path: &[Step], part: Part) -> Place {
+        super::locate(text, extents(text)[document], path, part)
+    }
 
     fn key(text: &str) -> Step {
         Step::Key(text.to_owned())
@@ -313,6 +324,5 @@ mod tests {
     fn a_path_that_ends_nowhere_leads_to_its_deepest_part() {
         let path = [key("spec"), key("list"), Step::Index(1), key("unit")];
         assert_eq!(locate(TEXT, 1, &path, Part::Value), Place::new(8, 7));
-        assert_eq!(locate(TEXT, 9, &path, Part::Value), Place::default());
     }
 }

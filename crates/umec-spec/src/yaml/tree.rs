@@ -7,11 +7,13 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use super::{Place, Step};
+use super::{Extent, Place, Step, extents};
 
 /// One document of a file.
 #[derive(Debug)]
 pub(crate) struct Document {
+    /// Where it stands.
+    pub(crate) extent: Extent,
     /// What it holds. Where a key stands twice, the first one counts.
     pub(crate) value: Value,
     /// What YAML knows and resources do not.
@@ -29,36 +31,43 @@ pub(crate) enum Oddity {
     NotANumber,
 }
 
-/// Why the rest of a file cannot be read.
+/// Why a document cannot be read.
 #[derive(Debug)]
 pub(crate) struct Broken {
+    /// Where the document stands.
+    pub(crate) extent: Extent,
     /// Where.
     pub(crate) place: Place,
     /// What the parser says.
     pub(crate) message: String,
 }
 
-/// Takes a file apart. After what is not YAML nothing more of the file is known.
-pub(crate) fn documents(text: &str) -> (Vec<Document>, Option<Broken>) {
+/// Takes a file apart. A document that is not YAML does not keep the others from being read.
+pub(crate) fn documents(text: &str) -> Vec<Result<Document, Broken>> {
     let mut documents = Vec::new();
-    for document in serde_yaml::Deserializer::from_str(text) {
-        let tree = Tree::default();
-        match tree.branch(&[]).deserialize(document) {
-            Ok(value) => documents.push(Document {
-                value,
-                oddities: tree.oddities.into_inner(),
-            }),
-            Err(error) => {
-                let place = error.location().map(|l| Place::new(l.line(), l.column()));
-                let broken = Broken {
-                    place: place.unwrap_or_default(),
-                    message: without_place(&error.to_string()),
-                };
-                return (documents, Some(broken));
+    for extent in extents(text) {
+        for (nth, document) in serde_yaml::Deserializer::from_str(extent.of(text)).enumerate() {
+            let extent = Extent { nth, ..extent };
+            let tree = Tree::default();
+            match tree.branch(&[]).deserialize(document) {
+                Ok(value) => documents.push(Ok(Document {
+                    extent,
+                    value,
+                    oddities: tree.oddities.into_inner(),
+                })),
+                Err(error) => {
+                    let place = error.location().map(|l| Place::new(l.line(), l.column()));
+                    documents.push(Err(Broken {
+                        extent,
+                        place: place.unwrap_or(Place::new(1, 1)).after(extent),
+                        message: without_place(&error.to_string()),
+                    }));
+                    break;
+                }
             }
         }
     }
-    (documents, None)
+    documents
 }
 
 /// The parser ends its messages with the place, which is told apart from them.
@@ -212,11 +221,13 @@ impl<'de> Deserialize<'de> for Key {
 mod tests {
     use super::*;
 
+    fn whole(text: &str) -> Vec<Document> {
+        documents(text).into_iter().map(Result::unwrap).collect()
+    }
+
     #[test]
     fn each_document_becomes_a_tree() {
-        let (documents, broken) =
-            documents("a: 1\n---\n# nothing\n---\n[x, 2.5, true, null, 1: y]\n");
-        assert!(broken.is_none());
+        let documents = whole("a: 1\n---\n# nothing\n---\n[x, 2.5, true, null, 1: y]\n");
         let values: Vec<_> = documents.into_iter().map(|d| d.value).collect();
         assert_eq!(
             values,
@@ -230,7 +241,7 @@ mod tests {
 
     #[test]
     fn what_a_resource_cannot_mean_is_noted_and_the_rest_is_read() {
-        let (documents, _) = documents("a: 1\na: 2\nb: !x 3\nc: .nan\nd: &d [4]\ne: *d\n");
+        let documents = whole("a: 1\na: 2\nb: !x 3\nc: .nan\nd: &d [4]\ne: *d\n");
         assert_eq!(
             documents[0].value,
             serde_json::json!({"a": 1, "b": 3, "c": null, "d": [4], "e": [4]})
@@ -251,10 +262,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_yaml_ends_the_file_at_its_place() {
-        let (documents, broken) = documents("a: 1\n---\nb: [1, 2\nc: 3\n---\nd: 4\n");
-        assert_eq!(documents.len(), 1);
-        let broken = broken.unwrap();
+    fn what_is_not_yaml_is_told_at_its_place_and_the_other_documents_are_read() {
+        let documents = documents("a: 1\n---\nb: [1, 2\nc: 3\n---\nd: 4\n");
+        let [Ok(first), Err(broken), Ok(last)] = documents.as_slice() else {
+            panic!("{documents:?}");
+        };
+        assert_eq!(
+            (&first.value["a"], &last.value["d"]),
+            (&1.into(), &4.into())
+        );
         assert_eq!(broken.place.line, 4);
         assert!(!broken.message.contains("line"), "{}", broken.message);
     }
