@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::Notify;
+use tokio::time::{Instant, sleep_until};
 use tracing::{info, info_span, warn};
 use umec_wire::trace::TraceParent;
 use umec_wire::{Kind, MessageId, Topic};
@@ -30,6 +31,9 @@ const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// How long a drain waits for a bus that is away before it gives up what is left.
 const AWAY_AT_THE_END: Duration = Duration::from_secs(2);
+
+/// How long a drain waits for the next acknowledgement before it gives up what is left.
+const SILENT_AT_THE_END: Duration = Duration::from_secs(5);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
@@ -207,6 +211,7 @@ impl Shared {
 async fn work(shared: Arc<Shared>) {
     let mut in_flight = FuturesUnordered::new();
     let mut state = shared.bus.state();
+    let (mut ending, mut progress) = (false, Instant::now());
     loop {
         while in_flight.len() < IN_FLIGHT {
             let Some((lane, outgoing)) = shared.lanes().take() else {
@@ -215,13 +220,20 @@ async fn work(shared: Arc<Shared>) {
             let shared = &shared;
             in_flight.push(async move { (lane, shared.deliver(&outgoing).await) });
         }
-        let ending = shared.lanes().is_closed();
+        if !ending && shared.lanes().is_closed() {
+            ending = true;
+            progress = Instant::now();
+        }
         if ending && in_flight.is_empty() {
             return;
         }
         tokio::select! {
-            Some((lane, sent)) = in_flight.next() => shared.settle(lane, &sent),
+            Some((lane, sent)) = in_flight.next() => {
+                shared.settle(lane, &sent);
+                progress = Instant::now();
+            }
             () = shared.wake.notified() => {}
+            () = sleep_until(progress + SILENT_AT_THE_END), if ending => break,
             () = away_for(&mut state, AWAY_AT_THE_END), if ending => break,
         }
     }
@@ -231,7 +243,10 @@ async fn work(shared: Arc<Shared>) {
         .dropped
         .with(&["stopped"])
         .inc_by(lost as u64);
-    info!(count = lost, "messages were left unsent, the bus is away");
+    info!(
+        count = lost,
+        "messages were left unsent, the bus does not take them"
+    );
 }
 
 /// Waits until the bus has been away for `time`. Cancel safe.

@@ -15,6 +15,7 @@ use tracing::{debug, info_span, warn};
 use umec_wire::Label;
 
 use super::api::{Consumer, ConsumerConfig, Deliver};
+use super::opening::Opening;
 use super::pull::{Lost, Pull};
 use super::{DEADLINE, Nats, state};
 use crate::bus::message::Raw;
@@ -47,8 +48,16 @@ pub(crate) struct NatsPosition {
     replies: BTreeMap<u64, Subject>,
     state: watch::Receiver<BusState>,
     pull: Option<Pull>,
+    opening: Opening<Opened>,
     acks: watch::Sender<Ack>,
     confirmed: watch::Receiver<u64>,
+}
+
+/// A position that was opened: where it begins, and its messages.
+#[derive(Debug)]
+struct Opened {
+    floor: u64,
+    pull: Pull,
 }
 
 /// The newest acknowledgement and its number.
@@ -75,12 +84,14 @@ impl NatsPosition {
             replies: BTreeMap::new(),
             state: nats.state(),
             pull: None,
+            opening: Opening::default(),
             acks,
             confirmed,
         };
         match position.create().await {
             Err(error) if !error.may_pass() => return Err(error),
-            Ok(()) | Err(_) => {}
+            Ok(opened) => position.adopt(opened),
+            Err(_) => {}
         }
         Ok(position)
     }
@@ -89,10 +100,20 @@ impl NatsPosition {
     pub(crate) async fn next(&mut self) -> Option<Raw> {
         loop {
             let Some(pull) = &mut self.pull else {
-                state::connected(&mut self.state).await;
-                if let Err(error) = self.create().await {
-                    warn!(error = chain(&error), "the position cannot be opened yet");
-                    tokio::time::sleep(PAUSE).await;
+                let mut state = self.state.clone();
+                self.state.mark_unchanged();
+                let create = self.create();
+                let opened = self.opening.advance(async move {
+                    state::connected(&mut state).await;
+                    let opened = create.await;
+                    if let Err(error) = &opened {
+                        warn!(error = chain(error), "the position cannot be opened yet");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                    opened
+                });
+                if let Ok(opened) = opened.await {
+                    self.adopt(opened);
                 }
                 continue;
             };
@@ -155,41 +176,47 @@ impl NatsPosition {
         });
     }
 
-    /// Makes both consumers anew, each after the other keeps the floor.
-    async fn create(&mut self) -> Result<(), AskError> {
-        self.state.mark_unchanged();
-        let name = self.name.as_str();
-        let keeper = format!("{name}-floor");
-        let known = [
-            self.nats.consumer(name).await?,
-            self.nats.consumer(&keeper).await?,
-        ];
-        let floors = known.iter().flatten().map(Consumer::floor);
-        let floor = floors.fold(self.floor, u64::max);
-        let begin = Deliver::ByStartSequence {
-            opt_start_seq: floor + 1,
-        };
-        let config = |name: &str| ConsumerConfig {
-            durable_name: Some(name.to_owned()),
-            ..ConsumerConfig::new(name.to_owned(), begin.clone(), &self.filter)
-        };
-        self.nats.delete_consumer(&keeper).await?;
-        self.nats.create_consumer(&config(&keeper)).await?;
-        self.nats.delete_consumer(name).await?;
-        let read = ConsumerConfig {
-            ack_policy: "all",
-            ack_wait: u64::try_from(NEVER.as_nanos()).ok(),
-            max_ack_pending: Some(MOST_UNACKNOWLEDGED),
-            ..config(name)
-        };
-        self.nats.create_consumer(&read).await?;
+    fn adopt(&mut self, opened: Opened) {
         self.replies.clear();
         self.acks.send_modify(|ack| ack.subject = None);
-        self.pull = Some(Pull::open(&self.nats, name).await?);
-        self.floor = floor;
-        self.read = self.read.max(floor);
-        Ok(())
+        self.pull = Some(opened.pull);
+        self.floor = self.floor.max(opened.floor);
+        self.read = self.read.max(opened.floor);
     }
+
+    /// Makes both consumers anew at the floor.
+    fn create(&self) -> impl Future<Output = Result<Opened, AskError>> + Send + 'static {
+        let (nats, name) = (self.nats.clone(), self.name.clone());
+        create(nats, name, self.filter.clone(), self.floor)
+    }
+}
+
+/// Makes both consumers anew, one after the other, so that there is always one that keeps the floor.
+async fn create(nats: Nats, name: Label, filter: Filter, known: u64) -> Result<Opened, AskError> {
+    let name = name.as_str();
+    let keeper = format!("{name}-floor");
+    let consumers = [nats.consumer(name).await?, nats.consumer(&keeper).await?];
+    let floors = consumers.iter().flatten().map(Consumer::floor);
+    let floor = floors.fold(known, u64::max);
+    let begin = Deliver::ByStartSequence {
+        opt_start_seq: floor + 1,
+    };
+    let config = |name: &str| ConsumerConfig {
+        durable_name: Some(name.to_owned()),
+        ..ConsumerConfig::new(name.to_owned(), begin.clone(), &filter)
+    };
+    nats.delete_consumer(&keeper).await?;
+    nats.create_consumer(&config(&keeper)).await?;
+    nats.delete_consumer(name).await?;
+    let read = ConsumerConfig {
+        ack_policy: "all",
+        ack_wait: u64::try_from(NEVER.as_nanos()).ok(),
+        max_ack_pending: Some(MOST_UNACKNOWLEDGED),
+        ..config(name)
+    };
+    nats.create_consumer(&read).await?;
+    let pull = Pull::open(&nats, name).await?;
+    Ok(Opened { floor, pull })
 }
 
 // === impl Consumer ===

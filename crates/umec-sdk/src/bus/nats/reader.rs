@@ -9,10 +9,12 @@ use umec_wire::subject::Target;
 
 use super::Nats;
 use super::api::{ConsumerConfig, Deliver};
+use super::opening::Opening;
 use super::pull::{Lost, Pull};
 use super::state;
 use crate::bus::follow::Item;
 use crate::bus::{AskError, BusState, Filter, Start};
+use crate::telemetry::chain;
 
 /// The server forgets a consumer that nobody has asked for this long.
 const FORGET: Duration = Duration::from_mins(1);
@@ -32,6 +34,15 @@ pub(crate) struct NatsReader {
     history: Option<u64>,
     state: watch::Receiver<BusState>,
     pull: Option<Pull>,
+    opening: Opening<Opened>,
+}
+
+/// A consumer that was made: its messages, how many there are, and the last one before them.
+#[derive(Debug)]
+struct Opened {
+    pull: Pull,
+    pending: u64,
+    delivered: u64,
 }
 
 impl NatsReader {
@@ -49,10 +60,12 @@ impl NatsReader {
             history: None,
             state: nats.state(),
             pull: None,
+            opening: Opening::default(),
         };
         match reader.create().await {
             Err(error) if !error.may_pass() => return Err(error),
-            Ok(()) | Err(_) => {}
+            Ok(opened) => reader.adopt(opened),
+            Err(_) => {}
         }
         let caught_up = reader.history == Some(0);
         Ok((reader, caught_up))
@@ -62,13 +75,24 @@ impl NatsReader {
     pub(crate) async fn next(&mut self) -> Option<Item> {
         loop {
             let Some(pull) = &mut self.pull else {
-                state::connected(&mut self.state).await;
-                let first = self.history.is_none();
-                if let Err(error) = self.create().await {
-                    debug!(error = %error, "the stream cannot be followed yet");
-                    tokio::time::sleep(PAUSE).await;
-                } else if first && self.history == Some(0) {
-                    return Some(Item::CaughtUp);
+                let mut state = self.state.clone();
+                self.state.mark_unchanged();
+                let create = self.create();
+                let opened = self.opening.advance(async move {
+                    state::connected(&mut state).await;
+                    let opened = create.await;
+                    if let Err(error) = &opened {
+                        debug!(error = chain(error), "the stream cannot be followed yet");
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                    opened
+                });
+                if let Ok(opened) = opened.await {
+                    let first = self.history.is_none();
+                    self.adopt(opened);
+                    if first && self.history == Some(0) {
+                        return Some(Item::CaughtUp);
+                    }
                 }
                 continue;
             };
@@ -95,47 +119,52 @@ impl NatsReader {
         }
     }
 
-    async fn create(&mut self) -> Result<(), AskError> {
-        self.state.mark_unchanged();
-        let begin = match (self.read, self.start) {
-            (Some(read), _) => Deliver::ByStartSequence {
-                opt_start_seq: read + 1,
-            },
-            (None, Start::First) => Deliver::ByStartSequence { opt_start_seq: 1 },
-            (None, Start::Sequence(sequence)) => Deliver::ByStartSequence {
-                opt_start_seq: sequence.max(1),
-            },
-            (None, Start::Time(time)) => Deliver::ByStartTime {
-                opt_start_time: time.to_string(),
-            },
-            (None, Start::LastPerSubject) => Deliver::LastPerSubject,
-            (None, Start::New) => Deliver::New,
-        };
-        let name = format!("follow-{:016x}", rand::random::<u64>());
-        let filter = match self.start {
-            // The server wants to be told which subjects it shall look for the last messages of.
-            Start::LastPerSubject if self.filter.targets.is_empty() => Filter {
-                targets: Target::PUBLISHED
-                    .into_iter()
-                    .filter(Target::is_kept)
-                    .collect(),
-                devices: self.filter.devices.clone(),
-            },
-            _ => self.filter.clone(),
-        };
-        let config = ConsumerConfig {
-            inactive_threshold: u64::try_from(FORGET.as_nanos()).ok(),
-            mem_storage: Some(true),
-            ..ConsumerConfig::new(name, begin, &filter)
-        };
-        let consumer = self.nats.create_consumer(&config).await?;
-        self.pull = Some(Pull::open(&self.nats, &config.name).await?);
+    fn adopt(&mut self, opened: Opened) {
+        self.pull = Some(opened.pull);
         if self.history.is_none() {
-            self.history = Some(consumer.num_pending);
+            self.history = Some(opened.pending);
             if self.start == Start::New {
-                self.read = Some(consumer.delivered.stream_seq);
+                self.read = Some(opened.delivered);
             }
         }
-        Ok(())
     }
+
+    fn create(&self) -> impl Future<Output = Result<Opened, AskError>> + Send + 'static {
+        let start = match (self.read, self.start) {
+            (Some(read), _) => Start::Sequence(read + 1),
+            (None, start) => start,
+        };
+        create(self.nats.clone(), start, self.filter.clone())
+    }
+}
+
+async fn create(nats: Nats, start: Start, mut filter: Filter) -> Result<Opened, AskError> {
+    let begin = match start {
+        Start::First => Deliver::ByStartSequence { opt_start_seq: 1 },
+        Start::Sequence(sequence) => Deliver::ByStartSequence {
+            opt_start_seq: sequence.max(1),
+        },
+        Start::Time(time) => Deliver::ByStartTime {
+            opt_start_time: time.to_string(),
+        },
+        Start::LastPerSubject => Deliver::LastPerSubject,
+        Start::New => Deliver::New,
+    };
+    if start == Start::LastPerSubject && filter.targets.is_empty() {
+        // The server wants to be told which subjects it shall look for the last messages of.
+        let kept = Target::PUBLISHED.into_iter().filter(Target::is_kept);
+        filter.targets = kept.collect();
+    }
+    let name = format!("follow-{:016x}", rand::random::<u64>());
+    let config = ConsumerConfig {
+        inactive_threshold: u64::try_from(FORGET.as_nanos()).ok(),
+        mem_storage: Some(true),
+        ..ConsumerConfig::new(name, begin, &filter)
+    };
+    let consumer = nats.create_consumer(&config).await?;
+    Ok(Opened {
+        pull: Pull::open(&nats, &config.name).await?,
+        pending: consumer.num_pending,
+        delivered: consumer.delivered.stream_seq,
+    })
 }
