@@ -21,7 +21,7 @@ use umec_wire::{
     Span, Timestamp, Topic, Value,
 };
 
-const DEADLINE: Duration = Duration::from_mins(2);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -277,11 +277,15 @@ impl Edge {
     /// Waits until the stream is acknowledged up to this position.
     pub(crate) async fn acknowledged(&self, position: u64) {
         let line = format!("umec_uplink_acknowledged_sequence {position}");
-        eventually(|| {
+        let began = tokio::time::Instant::now();
+        loop {
             let text = self.node.metrics.encode();
-            text.lines().any(|l| l == line).then_some(())
-        })
-        .await;
+            if text.lines().any(|l| l == line) {
+                return;
+            }
+            assert!(began.elapsed() < DEADLINE, "not acknowledged up to {position}:\n{text}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Stands in for the plugin of the device.
