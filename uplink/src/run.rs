@@ -71,7 +71,7 @@ pub async fn run(process: Process<UplinkSettings>, node: Node) -> anyhow::Result
         finished,
         figures: Figures::new(&node.metrics),
         part,
-        told: None,
+        told: Told::Nothing,
         tell_at: Instant::now(),
         node,
     };
@@ -101,6 +101,14 @@ async fn open(bus: &Bus, node: &Node, position: &Label, filter: Filter) -> Optio
     }
 }
 
+/// What was last said of the gateway in the log.
+#[derive(Debug, PartialEq, Eq)]
+enum Told {
+    Nothing,
+    TakesReadings,
+    Trouble(Label),
+}
+
 /// Everything that the daemon's one loop owns.
 struct Serving {
     began: Instant,
@@ -113,8 +121,7 @@ struct Serving {
     finished: mpsc::Receiver<CommandResult>,
     figures: Figures,
     part: Part,
-    /// What was last said of the gateway.
-    told: Option<Option<Reason>>,
+    told: Told,
     tell_at: Instant,
     node: Node,
 }
@@ -237,21 +244,25 @@ impl Serving {
         let now = self.now();
         self.figures.show(&self.machine, now, self.cursor.floor());
         let trouble = self.trouble(now);
-        let code = |trouble: &Option<Reason>| trouble.as_ref().map(|reason| reason.code.clone());
-        let is_news = self
-            .told
-            .as_ref()
-            .is_none_or(|told| code(told) != code(&trouble));
-        match &trouble {
-            None => self.part.ready(),
-            Some(reason) => self.part.unready(reason.clone()),
-        }
-        if is_news {
-            match &trouble {
-                None => info!("the gateway takes readings"),
-                Some(reason) => warn!(%reason, "the gateway does not take readings"),
+        let told = match &trouble {
+            None => Told::TakesReadings,
+            Some(reason) => Told::Trouble(reason.code.clone()),
+        };
+        let is_news = told != self.told;
+        self.told = told;
+        match trouble {
+            None => {
+                self.part.ready();
+                if is_news {
+                    info!("the gateway takes readings");
+                }
             }
-            self.told = Some(trouble);
+            Some(reason) => {
+                if is_news {
+                    warn!(%reason, "the gateway does not take readings");
+                }
+                self.part.unready(reason);
+            }
         }
     }
 

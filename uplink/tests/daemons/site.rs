@@ -21,7 +21,7 @@ use umec_wire::{
     Span, Timestamp, Topic, Value,
 };
 
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 const GRACE: Duration = Duration::from_secs(10);
 
@@ -283,7 +283,10 @@ impl Edge {
             if text.lines().any(|l| l == line) {
                 return;
             }
-            assert!(began.elapsed() < DEADLINE, "not acknowledged up to {position}:\n{text}");
+            assert!(
+                began.elapsed() < DEADLINE,
+                "not acknowledged up to {position}:\n{text}"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
