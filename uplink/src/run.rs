@@ -38,6 +38,9 @@ const LARGEST: usize = 65_535;
 /// How often metrics and health are brought up to date.
 const TELL: Duration = Duration::from_millis(200);
 
+/// The state before anything can have gone wrong.
+const CONNECTING: &str = "connecting";
+
 /// The pause before the stream is asked for again.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -258,7 +261,7 @@ impl Serving {
                 }
             }
             Some(reason) => {
-                if is_news {
+                if is_news && reason.code.as_str() != CONNECTING {
                     warn!(%reason, "the gateway does not take readings");
                 }
                 self.part.unready(reason);
@@ -275,6 +278,10 @@ impl Serving {
             ));
         };
         match self.machine.link() {
+            LinkState::Connecting { tries } if tries < 2 => Some(Reason::new(
+                CONNECTING,
+                format!("{address} is being called"),
+            )),
             LinkState::Connecting { tries } => Some(Reason::new(
                 "gateway-silent",
                 format!(

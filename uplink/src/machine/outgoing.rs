@@ -96,8 +96,9 @@ const MESSAGES: usize = 4_096;
 /// How many bytes of messages may wait for acknowledgement.
 const BYTES: usize = 4 << 20;
 
-/// How many later batches must be acknowledged before one counts as lost (RFC 9002 section 6.1.1).
-const REORDERED: u64 = 3;
+/// How many places behind an acknowledged one a batch counts as lost, once it has had more than a
+/// round trip. RFC 9002 section 6.1.1 says 3; with the time besides, 1 repairs a small window sooner.
+const REORDERED: u64 = 1;
 
 // === impl Outgoing ===
 

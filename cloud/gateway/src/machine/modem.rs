@@ -155,6 +155,11 @@ impl Modem {
         }
     }
 
+    /// Lets what was acknowledged be told again: the modem asks, so it may have missed it.
+    pub(super) fn repeat(&mut self) {
+        self.run.is_owed |= !self.run.acknowledged.is_empty();
+    }
+
     /// Whether an acknowledgement is owed.
     pub(super) const fn owes(&self) -> bool {
         self.run.is_owed

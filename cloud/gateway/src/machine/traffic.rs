@@ -162,6 +162,10 @@ impl Machine {
             Some(Up::Keepalive { waiting }) => {
                 if let Some(modem) = self.modems.get_mut(name) {
                     modem.waiting = waiting;
+                    if waiting > 0 {
+                        modem.repeat();
+                        self.owed.insert(name.clone());
+                    }
                 }
                 let refusing = self.trouble.clone();
                 self.send(name, &Down::Alive { refusing });
