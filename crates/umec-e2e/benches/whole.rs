@@ -218,6 +218,7 @@ spec:
 apiVersion: umec.dev/v1alpha1
 kind: EdgeApi
 metadata: { name: default }
+spec: {}
 ---
 apiVersion: umec.dev/v1alpha1
 kind: Uplink

@@ -29,7 +29,8 @@ pub struct Running {
 
 /// Finds the binary `name` of this workspace, built from the present sources in the profile of the
 /// test that asks. The first call builds; tests along with it, because then the dependencies have the
-/// features that `cargo test --workspace` gives them and nothing is built twice.
+/// features that `cargo test --workspace` gives them and nothing is built twice. Where `UMEC_BINARIES` names
+/// a folder, the binaries in it are tested as they are.
 #[track_caller]
 pub fn binary(name: &str) -> PathBuf {
     static BUILT: OnceLock<PathBuf> = OnceLock::new();
@@ -220,6 +221,9 @@ fn spawn(name: &str, command: &mut Command, log: &Path) -> Child {
 }
 
 fn build_workspace() -> PathBuf {
+    if let Some(folder) = std::env::var_os("UMEC_BINARIES") {
+        return folder.into();
+    }
     let test = std::env::current_exe().expect("a test knows its own file");
     // target/<profile>/deps/<test>
     let folder = test

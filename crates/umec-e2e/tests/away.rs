@@ -141,4 +141,5 @@ spec: { node: pole-1, profile: gauge, modbus: { tcp: "127.0.0.1:PORT", unit: 2, 
 apiVersion: umec.dev/v1alpha1
 kind: EdgeApi
 metadata: { name: default }
+spec: {}
 "#;
