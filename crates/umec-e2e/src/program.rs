@@ -15,7 +15,7 @@ use tempfile::TempDir;
 use crate::{eventually, fail};
 
 /// As many lines of a log as are shown when a test fails.
-const TAIL: usize = 60;
+const TAIL: usize = 200;
 
 /// A running program. It is killed when this is dropped; where the test is failing then, the end of
 /// its log is shown.

@@ -181,11 +181,13 @@ fn temperature(pack: &str) -> Option<Sight> {
         let whole = format!("{name}{}", record["n"].as_str().unwrap_or_default());
         if whole.ends_with("temperature") {
             let seconds = time + record["t"].as_f64().unwrap_or(0.0);
+            // Exact to the microsecond on the bus, whole milliseconds in Kafka.
             #[expect(
                 clippy::cast_possible_truncation,
-                reason = "milliseconds since 1970 fit"
+                reason = "microseconds since 1970 fit"
             )]
-            let milliseconds = (seconds * 1000.0).round() as i64;
+            let microseconds = (seconds * 1e6).round() as i64;
+            let milliseconds = microseconds.div_euclid(1_000);
             let value = value + record["v"].as_f64()?;
             return Some(Sight {
                 value,

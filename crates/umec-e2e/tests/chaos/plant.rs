@@ -90,7 +90,7 @@ impl Plant {
                 self.broker.kill();
                 self.broker.restart();
             }
-            ("gateway", Some(cloud)) => cloud.gateway.restart(),
+            ("gateway", Some(cloud)) => cloud.restart(),
             _ => {
                 let killed = self.node.kill(victim);
                 eventually(SOON, || {
@@ -102,10 +102,6 @@ impl Plant {
                     }
                 });
             }
-        }
-        if let Some(cloud) = &self.cloud {
-            // The gateway may have come back on another port.
-            cloud.aim();
         }
     }
 
@@ -194,8 +190,12 @@ impl Plant {
 }
 
 impl Cloud {
-    fn aim(&self) {
+    /// Kills the gateway and starts it again; it comes back on another port.
+    fn restart(&mut self) {
         let file = self.folder.path().join("address");
+        self.gateway.kill();
+        fs::remove_file(&file).unwrap();
+        self.gateway.restart();
         self.relay.aim(address(&file, SOON));
     }
 }

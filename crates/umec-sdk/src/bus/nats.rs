@@ -34,6 +34,9 @@ pub(crate) use position::NatsPosition;
 pub(crate) use pull::header_list;
 pub(crate) use reader::NatsReader;
 
+/// A server that hangs is away once it leaves two pings unanswered.
+const PING: Duration = Duration::from_secs(5);
+
 /// How long the server may take to answer. A server that takes longer is about to be given up on.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(5);
 
@@ -96,6 +99,7 @@ impl Nats {
             .retry_on_initial_connect()
             .subscription_capacity(SUBSCRIPTION)
             .request_timeout(Some(DEADLINE))
+            .ping_interval(PING)
             .reconnect_delay_callback(pause)
             .event_callback(move |event| {
                 watcher.note(&event);
