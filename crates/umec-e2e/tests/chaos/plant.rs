@@ -13,12 +13,17 @@ use umec_e2e::relay::{Count, Relay, Weather};
 use umec_e2e::{eventually, fail};
 use umec_wire::MessageId;
 
-/// Devices, each sampled this often.
+/// Devices, each sampled as often as the plant's load says.
 const DEVICES: usize = 8;
-const EVERY: &str = "50ms";
 
-/// As many readings that went the whole way show that it goes on: what the bus had kept and more.
-const SOME: i64 = 100;
+/// 160 messages in a second.
+const LOAD: &str = "50ms";
+
+/// 16 in a second: what gets through where a third of all datagrams is lost, with room to catch up.
+const LOAD_IN_A_STORM: &str = "500ms";
+
+/// As many readings that went the whole way show that it goes on.
+const SOME: i64 = 40;
 
 const SOON: Duration = Duration::from_mins(1);
 
@@ -45,7 +50,7 @@ impl Plant {
         let kafka = ["--kafka", &broker.bootstrap()].map(str::to_owned);
         let arguments: Vec<&str> = kafka.iter().map(String::as_str).collect();
         let Some(weather) = weather else {
-            let node = Node::up(Some(&site("127.0.0.1:6001")), &arguments);
+            let node = Node::up(Some(&site("127.0.0.1:6001", LOAD)), &arguments);
             return Self {
                 node,
                 broker,
@@ -65,7 +70,8 @@ impl Plant {
         let listens = address(&file, SOON);
         let relay = weather(listens);
         // Spelled so that `umec up` leaves the gateway to the test; to a resolver it is 127.0.0.1 all the same.
-        let site = site(&format!("127.1:{}", relay.address().port()));
+        let address = format!("127.1:{}", relay.address().port());
+        let site = site(&address, LOAD_IN_A_STORM);
         let mut node = Node::start(Some(&site), &[]);
         let secret = node.state().join("secrets/uplink-key");
         let key = eventually(SOON, || fs::read(&secret).map_err(|e| e.to_string()));
@@ -112,7 +118,7 @@ impl Plant {
         let before = self.kept().len();
         eventually(SOON, || {
             let more = self.kept().len() - before;
-            if more > 300 { Ok(()) } else { Err(more) }
+            if more > 100 { Ok(()) } else { Err(more) }
         });
         cloud.relay.set(Weather::STORM);
     }
@@ -162,7 +168,7 @@ impl Plant {
             .map(|message| message.id)
             .collect();
         assert!(
-            readings.len() > 1_000,
+            readings.len() > 100,
             "{} readings are no load",
             readings.len()
         );
@@ -201,14 +207,14 @@ impl Cloud {
 }
 
 /// The resources of the plant: devices whose every value is another one, and an uplink that sends all.
-fn site(gateway: &str) -> String {
+fn site(gateway: &str, every: &str) -> String {
     let device = |number: usize| {
         DEVICE
             .replace("NUMBER", &number.to_string())
             .replace("HOST", &(number + 1).to_string())
     };
     let devices: Vec<String> = (0..DEVICES).map(device).collect();
-    SITE.replace("EVERY", EVERY).replace("GATEWAY", gateway) + &devices.concat()
+    SITE.replace("EVERY", every).replace("GATEWAY", gateway) + &devices.concat()
 }
 
 const SITE: &str = r#"
