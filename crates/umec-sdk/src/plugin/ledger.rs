@@ -133,3 +133,110 @@ fn check(
     }
     Ok((metric, value.clone()))
 }
+
+#[cfg(test)]
+mod tests {
+    use umec_spec::settings::plugin::{DeviceSettings, MetricSettings, Protocol};
+    use umec_wire::status::{Identity, Limits};
+    use umec_wire::{DeviceName, Label, MetricName, NodeName, Span};
+
+    use super::*;
+
+    #[derive(Debug, Clone, PartialEq)]
+    enum Nothing {}
+
+    impl Protocol for Nothing {
+        type Link = ();
+        type Device = ();
+        type Metric = ();
+    }
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000);
+
+    fn device() -> Device {
+        let limits = Limits {
+            min: Some(5.0),
+            max: Some(30.0),
+        };
+        let settings = DeviceSettings::<Nothing> {
+            name: DeviceName::new("heater-1").unwrap(),
+            identity: Identity::default(),
+            timeout: Span::from_secs(1),
+            device: (),
+            metrics: vec![MetricSettings {
+                name: MetricName::new("setpoint").unwrap(),
+                unit: None,
+                every: Span::from_secs(1),
+                range: None,
+                write: Some(limits),
+                report: None,
+                source: (),
+            }],
+        };
+        Device::new(&settings, NOW)
+    }
+
+    fn command(id: &str, value: Option<Value>) -> (CommandTopic, CommandRequest) {
+        let topic = CommandTopic {
+            node: NodeName::new("pole-7").unwrap(),
+            device: DeviceName::new("heater-1").unwrap(),
+            name: "setpoint".parse().unwrap(),
+        };
+        let request = CommandRequest {
+            id: CommandId(Label::new(id).unwrap()),
+            value,
+            issuer: "test".to_owned(),
+            expires: Timestamp::from_millis(2_000),
+        };
+        (topic, request)
+    }
+
+    fn outcome(verdict: Verdict) -> Option<(Outcome, String)> {
+        match verdict {
+            Verdict::Ended(result) => Some((result.outcome, result.reason?.code.to_string())),
+            Verdict::Write(..) => None,
+        }
+    }
+
+    #[test]
+    fn a_command_is_checked_before_it_begins() {
+        let (ledger, device) = (Ledger::default(), device());
+        let admit = |value, now| {
+            let (topic, request) = command("c-1", value);
+            outcome(ledger.admit(&topic, &request, &device, now))
+        };
+        let refused = |code: &str| Some((Outcome::Refused, code.to_owned()));
+        assert_eq!(admit(Value::number(21.5).ok(), NOW), None);
+        assert_eq!(
+            admit(Value::number(31.0).ok(), NOW),
+            refused("out-of-range")
+        );
+        assert_eq!(admit(Some(Value::from("warm")), NOW), refused("wrong-type"));
+        assert_eq!(admit(None, NOW), refused("no-value"));
+        let late = Timestamp::from_millis(2_000);
+        let expired = Some((Outcome::Expired, "expired".to_owned()));
+        assert_eq!(admit(Value::number(21.5).ok(), late), expired);
+    }
+
+    #[test]
+    fn a_write_whose_end_is_not_known_has_failed_and_is_not_repeated() {
+        let (mut ledger, device) = (Ledger::default(), device());
+        let (topic, request) = command("c-1", Value::number(21.5).ok());
+        let fault = Fault::Link(Reason::new("line-cut", "the line is cut"));
+        let result = ledger.conclude(&request, Err(fault), NOW);
+        assert_eq!(result.outcome, Outcome::Failed);
+        let again = ledger.admit(&topic, &request, &device, NOW);
+        assert_eq!(again, Verdict::Ended(result));
+    }
+
+    #[test]
+    fn the_oldest_results_are_forgotten() {
+        let mut ledger = Ledger::default();
+        for number in 0..=REMEMBERED {
+            let (_, request) = command(&format!("c-{number}"), None);
+            ledger.conclude(&request, Ok(None), NOW);
+        }
+        assert_eq!(ledger.results.len(), REMEMBERED);
+        assert!(!ledger.results.contains_key(&command("c-0", None).1.id));
+    }
+}
