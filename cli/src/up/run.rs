@@ -30,8 +30,10 @@ use crate::supervisor::{Action, Event, PartId, Supervisor};
 
 /// How often everything is looked at while processes start.
 const QUICK: Duration = Duration::from_millis(50);
-/// How often everything is looked at, and drawn.
+/// How often everything is looked at, and shown.
 const CALM: Duration = Duration::from_millis(500);
+/// How long what was asked in a beat may take to be answered before all of it is shown.
+const ANSWERS: Duration = Duration::from_millis(40);
 
 /// What is to run, and where.
 #[derive(Debug)]
@@ -73,6 +75,8 @@ pub(super) struct Running {
     pub(super) measured: Instant,
     /// When everything is looked at the next time.
     beat: Instant,
+    /// When everything is shown, where something has been asked since the last time.
+    draw: Option<Instant>,
     pub(super) stream: Stream,
     pub(super) feed: Option<BoxStream<'static, Heard>>,
     pub(super) report: Vec<u8>,
@@ -105,6 +109,7 @@ enum Next {
     Answer(Answer),
     Heard(Heard),
     Beat,
+    Draw,
 }
 
 // === impl Running ===
@@ -131,6 +136,7 @@ impl Running {
             asked: BTreeMap::new(),
             measured: Instant::now(),
             beat: Instant::now(),
+            draw: None,
             stream: Stream::Unasked,
             feed: None,
             report: Vec::new(),
@@ -150,7 +156,7 @@ impl Running {
                     self.step(Event::Stop);
                 }
                 Next::Ended(id, how) => self.ended(id, how),
-                // What is heard and answered is shown with the next beat: there may be much of it.
+                // What is heard and answered is shown soon after the next beat: there may be much of it.
                 Next::Answer(answer) => {
                     self.answered(answer);
                     continue;
@@ -163,7 +169,10 @@ impl Running {
                     self.step(Event::Tick);
                     self.look();
                     self.beat = Instant::now() + self.pause();
+                    self.draw = Some(Instant::now() + ANSWERS);
+                    continue;
                 }
+                Next::Draw => self.draw = None,
             }
             show.show(&self.overview());
         }
@@ -182,10 +191,12 @@ impl Running {
     async fn next(&mut self, signals: &mut Signals) -> Next {
         let wake = self.supervisor.next_wake().map(|at| self.began + at);
         let wake = wake.map_or(self.beat, |at| at.min(self.beat));
+        let draw = self.draw.unwrap_or(wake + CALM);
         // Every arm is cancel safe: what is not taken this time is there the next time.
         tokio::select! {
             () = signals.next() => Next::Signal,
             (id, how) = self.children.ended() => Next::Ended(id, how),
+            () = tokio::time::sleep_until(draw) => Next::Draw,
             () = tokio::time::sleep_until(wake) => Next::Beat,
             answer = self.inquiries.next() => Next::Answer(answer),
             Some(heard) = next_of(&mut self.feed) => Next::Heard(heard),
