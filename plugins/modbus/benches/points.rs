@@ -11,6 +11,7 @@ use umec_e2e::figure::{Figure, Goal};
 use umec_e2e::nats::Server;
 use umec_e2e::program::Running as Program;
 use umec_modbus_line::{Place, Running, start};
+use umec_sdk::bus::BusState;
 use umec_sdk::{Bus, Node};
 use umec_spec::settings::modbus::Modbus;
 use umec_spec::settings::plugin::PluginSettings;
@@ -23,6 +24,7 @@ const DEVICES: usize = 16;
 const REGISTERS: usize = 125;
 const EVERY: &str = "1ms";
 
+const CONNECT: Duration = Duration::from_secs(30);
 const WARMING: Duration = Duration::from_secs(3);
 const MEASURE: Duration = Duration::from_secs(10);
 
@@ -46,6 +48,9 @@ async fn main() -> anyhow::Result<()> {
     ))?;
     let node = Node::for_test(NodeName::new("pole-7")?, None);
     let watch = Bus::connect(&bus, &node).await?;
+    let mut state = watch.state();
+    let connected = state.wait_for(|state| *state == BusState::Connected);
+    tokio::time::timeout(CONNECT, connected).await??;
     let stream = StreamSettings::bounded(256 * 1024 * 1024, Span::from_secs(3_600));
     watch.ensure_stream(&stream).await?;
 
