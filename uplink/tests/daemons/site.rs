@@ -220,7 +220,7 @@ impl Edge {
             grace: Span::from_secs(10),
             settings,
         };
-        let run = umec_uplink::run(process, self.node.clone());
+        let run = Box::pin(umec_uplink::run(process, self.node.clone()));
         let span = info_span!("uplink");
         drop(self.node.tasks.spawn(span, async { run.await.unwrap() }));
     }
