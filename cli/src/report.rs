@@ -102,10 +102,16 @@ pub fn running(layout: &Layout) -> Result<Report, Failure> {
     if !layout.root().exists() {
         return Err(absent("there is no such folder"));
     }
-    if layout.holder().is_none() {
+    let Some(holder) = layout.holder() else {
         return Err(absent("no `umec up` has it"));
+    };
+    let begun = || absent("it has only just begun");
+    let text = fs::read(layout.status()).map_err(|_| begun())?;
+    let report: Report = serde_json::from_slice(&text)
+        .map_err(|error| Failure::other(format!("{}: {error}", layout.status().display())))?;
+    // One that was killed has left its report behind, which is not of the one that follows it.
+    if report.pid.to_string() != holder {
+        return Err(begun());
     }
-    let text = fs::read(layout.status()).map_err(|_| absent("it has only just begun"))?;
-    serde_json::from_slice(&text)
-        .map_err(|error| Failure::other(format!("{}: {error}", layout.status().display())))
+    Ok(report)
 }
