@@ -119,14 +119,19 @@ fn acknowledgements(consumer: &str) -> String {
     format!("$JS.ACK.{STREAM}.{consumer}.>")
 }
 
-/// What nobody but its owner may do with a durable consumer: change, delete or drain it.
+/// What nobody but its owner may do with a durable consumer, and with the one that keeps its floor while
+/// it is made anew: change, delete or drain it.
 fn touching(consumer: &Label) -> Vec<String> {
-    vec![
-        format!("{BUS_API}.CONSUMER.CREATE.{STREAM}.{consumer}"),
-        format!("{BUS_API}.CONSUMER.CREATE.{STREAM}.{consumer}.>"),
-        format!("{BUS_API}.CONSUMER.DELETE.{STREAM}.{consumer}"),
-        format!("{BUS_API}.CONSUMER.MSG.NEXT.{STREAM}.{consumer}"),
-    ]
+    let both = [consumer.to_string(), format!("{consumer}_floor")];
+    let subjects = both.iter().flat_map(|consumer| {
+        [
+            format!("{BUS_API}.CONSUMER.CREATE.{STREAM}.{consumer}"),
+            format!("{BUS_API}.CONSUMER.CREATE.{STREAM}.{consumer}.>"),
+            format!("{BUS_API}.CONSUMER.DELETE.{STREAM}.{consumer}"),
+            format!("{BUS_API}.CONSUMER.MSG.NEXT.{STREAM}.{consumer}"),
+        ]
+    });
+    subjects.collect()
 }
 
 // === the accounts of a node ===

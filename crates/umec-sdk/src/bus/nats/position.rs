@@ -194,7 +194,8 @@ impl NatsPosition {
 /// Makes both consumers anew, one after the other, so that there is always one that keeps the floor.
 async fn create(nats: Nats, name: Label, filter: Filter, known: u64) -> Result<Opened, AskError> {
     let name = name.as_str();
-    let keeper = format!("{name}-floor");
+    // An underscore is in no label, so that no process has this name.
+    let keeper = format!("{name}_floor");
     let consumers = [nats.consumer(name).await?, nats.consumer(&keeper).await?];
     let floors = consumers.iter().flatten().map(Consumer::floor);
     let floor = floors.fold(known, u64::max);
