@@ -20,7 +20,7 @@ use umec_e2e::kafka::Broker;
 use umec_sdk::{Clock, Node};
 use umec_spec::settings::gateway::{GatewaySettings, Kafka};
 use umec_spec::settings::{AdminSettings, Process};
-use umec_uplink::machine::{Action, Machine, Parameters};
+use umec_uplink::machine::{Action, Machine, Parameters, Renewal};
 use umec_wire::uplink::{Entry, EntryKind, Key, Now};
 use umec_wire::{
     Boot, DeviceName, MessageId, MetricName, ModemName, NodeName, Pack, Reading, Sequence, Series,
@@ -204,6 +204,7 @@ impl Modem {
             command: Vec::new(),
             datagram,
             linger,
+            renewal: Renewal::default(),
         };
         Ok(Self {
             machine: Machine::new(parameters, rand::random()),

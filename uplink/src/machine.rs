@@ -25,7 +25,7 @@ use umec_wire::command::CommandResult;
 use umec_wire::uplink::{Command, Datagram, Down, Entry, Key, Lane, Now, Up, Way};
 use umec_wire::{Boot, ModemName, Reason};
 
-pub use link::LinkState;
+pub use link::{LinkState, Renewal};
 pub use outgoing::Progress;
 
 /// Who this uplink is, and how it may behave.
@@ -43,6 +43,8 @@ pub struct Parameters {
     pub datagram: usize,
     /// How long a message may wait for company.
     pub linger: Duration,
+    /// When new keys are made.
+    pub renewal: Renewal,
 }
 
 /// What is to be done.
@@ -98,9 +100,10 @@ impl Machine {
             command,
             datagram,
             linger,
+            renewal,
         } = parameters;
         Self {
-            link: link::Link::new(modem, key, boot, Random(StdRng::from_seed(seed))),
+            link: link::Link::new(modem, key, boot, renewal, Random(StdRng::from_seed(seed))),
             outgoing: outgoing::Outgoing::new(datagram, linger),
             commands: commands::Commands::new(command),
             actions: VecDeque::new(),
@@ -135,6 +138,11 @@ impl Machine {
                     self.refused.handshake += 1;
                 }
             }
+            Ok(Datagram::Retry(retry)) => {
+                if !self.link.retry(now.steady, &retry) {
+                    self.refused.handshake += 1;
+                }
+            }
             Ok(Datagram::Unknown(connection)) => self.link.unknown(now.steady, connection),
             Ok(Datagram::Sealed(sealed)) if sealed.way == Way::Down => {
                 match self.link.open(now.steady, &sealed) {
@@ -161,6 +169,9 @@ impl Machine {
                     self.actions.push_back(Action::Command(command));
                 }
             }
+            Some(Down::Setting(setting)) => self.commands.setting(now, &setting),
+            Some(Down::Challenge(number)) => self.send(now.steady, &Up::Answer(number)),
+            Some(Down::ProbeArrived(_)) => {}
             Some(Down::ResultsReceived(ids)) => self.commands.results_received(&ids),
             Some(Down::Alive { refusing }) => {
                 if self.link.alive(refusing) {

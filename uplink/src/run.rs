@@ -17,7 +17,7 @@ use umec_wire::{Label, Reason};
 
 use crate::figures::Figures;
 use crate::gateway::{Arrival, Gateway};
-use crate::machine::{Action, LinkState, Machine, Parameters};
+use crate::machine::{Action, LinkState, Machine, Parameters, Renewal};
 use crate::{config, order, select};
 
 /// What this program is.
@@ -61,6 +61,7 @@ pub async fn run(process: Process<UplinkSettings>, node: Node) -> anyhow::Result
         command: settings.command,
         datagram: settings.datagram,
         linger: settings.linger.duration(),
+        renewal: Renewal::default(),
     };
     let (results, finished) = mpsc::channel(RESULTS);
     let serving = Serving {

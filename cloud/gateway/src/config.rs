@@ -1,11 +1,14 @@
-//! What the gateway reads from files: the keys of modems.
+//! What the gateway reads from files: the keys of modems and the secret of its cookies.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use umec_wire::uplink::Key;
+use tracing::debug;
+use umec_sdk::chain;
+use umec_wire::uplink::{Cookies, Key};
 use umec_wire::{ModemName, NodeName};
 
 /// The folder of keys, a file per modem: the key as 64 hexadecimal digits and, where it is not the
@@ -27,10 +30,7 @@ pub(crate) struct Identity {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyFileError {
     #[error("{path}")]
-    Read {
-        path: PathBuf,
-        source: std::io::Error,
-    },
+    Read { path: PathBuf, source: io::Error },
     #[error("{path} does not hold 64 hexadecimal digits and, where needed, the name of a node")]
     Content { path: PathBuf },
 }
@@ -79,6 +79,60 @@ impl Keys {
     }
 }
 
+/// Why there is no secret for cookies.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoSecret {
+    #[error("{path}")]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{path} does not hold 64 hexadecimal digits")]
+    Content { path: PathBuf },
+}
+
+/// The file of the secret, in the folder of keys. Its name is none that a modem can have.
+const SECRET: &str = "_cookies";
+
+/// Reads the secret of which cookies are made, or draws one. It outlives the process where the folder
+/// can be written, or was given the file; elsewhere modems take a round trip more after a restart.
+pub(crate) fn cookies(folder: &Path) -> Result<Cookies, NoSecret> {
+    let path = folder.join(SECRET);
+    let drawn: [u8; 32] = rand::random();
+    let hex = data_encoding::HEXLOWER_PERMISSIVE;
+    if let Err(error) = create(&path, &hex.encode(&drawn)) {
+        debug!(
+            error = chain(&error),
+            "the secret of cookies is not written"
+        );
+    }
+    let text = match std::fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Cookies::new(drawn)),
+        Err(source) => return Err(NoSecret::Read { path, source }),
+    };
+    let secret = hex.decode(text.trim().as_bytes()).ok();
+    match secret.and_then(|secret| secret.try_into().ok()) {
+        Some(secret) => Ok(Cookies::new(secret)),
+        None => Err(NoSecret::Content { path }),
+    }
+}
+
+/// Makes a new file that only its owner reads: all of it, or none.
+fn create(path: &Path, text: &str) -> io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    let draft = path.with_extension(std::process::id().to_string());
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&draft)?;
+    let written = file.write_all(text.as_bytes());
+    // A link takes the place of no file that is there.
+    let made = written.and_then(|()| std::fs::hard_link(&draft, path));
+    std::fs::remove_file(&draft)?;
+    made
+}
+
 fn parse(modem: &ModemName, text: &str) -> Option<Identity> {
     let mut words = text.split_whitespace();
     let key = words.next()?.parse().ok()?;
@@ -114,5 +168,20 @@ mod tests {
         assert!(matches!(node("more"), Err(KeyFileError::Content { .. })));
         assert!(matches!(node("none"), Err(KeyFileError::Read { .. })));
         assert!(keys.find(&modem("none")).unwrap().is_none(), "told once");
+    }
+
+    #[test]
+    fn the_secret_of_cookies_outlives_the_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let from = "192.0.2.1:1".parse().unwrap();
+        let now = umec_wire::Timestamp::from_millis(0);
+        let first = cookies(folder.path()).unwrap().retry(now, from);
+        assert_eq!(cookies(folder.path()).unwrap().retry(now, from), first);
+        std::fs::write(folder.path().join(SECRET), "short").unwrap();
+        assert!(matches!(
+            cookies(folder.path()),
+            Err(NoSecret::Content { .. })
+        ));
+        assert!(cookies(&folder.path().join("nowhere")).is_ok());
     }
 }

@@ -79,7 +79,10 @@ impl Figures {
         self.held_back.inc_by(now.held_back - before.held_back);
         for (reason, now, before) in [
             ("malformed", now.malformed, before.malformed),
+            ("no-cookie", now.no_cookie, before.no_cookie),
+            ("not-admitted", now.not_admitted, before.not_admitted),
             ("wrong-key", now.wrong_key, before.wrong_key),
+            ("old-session", now.old_session, before.old_session),
             (
                 "unknown-session",
                 now.unknown_session,

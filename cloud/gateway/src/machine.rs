@@ -8,6 +8,7 @@
 //! handed out for writing once, as long as its writing does not fail; every record of a command is
 //! followed by one result. What it needs for that after a restart is in its [`Snapshot`].
 
+mod admission;
 mod assembly;
 mod commands;
 mod marks;
@@ -24,15 +25,31 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use umec_wire::command::CommandId;
 use umec_wire::kafka::KafkaTopic;
-use umec_wire::uplink::{Connection, Down, Now};
+use umec_wire::uplink::{Connection, Cookies, Down, Now};
 use umec_wire::{Boot, MessageId, ModemName, NodeName, Reason, Timestamp};
 
 use crate::kafka::{Incoming, Outgoing, Place};
 use crate::record;
 
+pub use admission::Admission;
 pub use marks::{Mark, Marks};
 pub use snapshot::{Places, SCANNED, Snapshot};
 pub use traffic::Counters;
+
+/// Which gateway this is, and how much it takes on.
+#[derive(Debug, Clone)]
+pub struct Parameters {
+    /// Its own run.
+    pub boot: Boot,
+    /// How many records may be on their way to Kafka.
+    pub capacity: usize,
+    /// How long after its expiry a command that was sent may still be answered.
+    pub grace: Duration,
+    /// What callers have to show.
+    pub cookies: Cookies,
+    /// How many sessions may begin.
+    pub admission: Admission,
+}
 
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +75,9 @@ pub enum Action {
 pub struct Machine {
     boot: Boot,
     random: StdRng,
+    cookies: Cookies,
+    admission: Admission,
+    calls: admission::Bucket,
     modems: HashMap<ModemName, modem::Modem>,
     connections: HashMap<Connection, ModemName>,
     /// The modem that speaks for a node.
@@ -97,13 +117,21 @@ const SILENCE: Duration = Duration::from_mins(1);
 // === impl Machine ===
 
 impl Machine {
-    /// A gateway that knows nothing yet. `capacity` is how many records may be on their way to Kafka,
-    /// `grace` how long after its expiry a command that was sent may still be answered, and `seed`
-    /// comes from a source of true randomness.
-    pub fn new(boot: Boot, capacity: usize, grace: Duration, seed: [u8; 32]) -> Self {
+    /// A gateway that knows nothing yet. `seed` comes from a source of true randomness.
+    pub fn new(parameters: Parameters, seed: [u8; 32]) -> Self {
+        let Parameters {
+            boot,
+            capacity,
+            grace,
+            cookies,
+            admission,
+        } = parameters;
         Self {
             boot,
             random: StdRng::from_seed(seed),
+            cookies,
+            admission,
+            calls: admission::Bucket::new(),
             modems: HashMap::new(),
             connections: HashMap::new(),
             nodes: HashMap::new(),
@@ -251,6 +279,10 @@ impl Machine {
     fn send(&mut self, name: &ModemName, message: &Down) {
         let modem = self.modems.get_mut(name);
         let sealed = modem.and_then(|m| m.sessions.seal(message.lane(), &message.encode()));
+        self.send_sealed(sealed);
+    }
+
+    fn send_sealed(&mut self, sealed: Option<(SocketAddr, Vec<u8>)>) {
         if let Some((to, bytes)) = sealed {
             self.actions.push_back(Action::Send { to, bytes });
         }

@@ -19,11 +19,11 @@ use umec_wire::Reason;
 use umec_wire::kafka::KafkaTopic;
 use umec_wire::uplink::{Datagram, Now};
 
-use crate::config::Keys;
+use crate::config::{self, Keys};
 use crate::figures::Figures;
 use crate::kafka::{Deliveries, Follow, Incoming, KafkaState, Producer, SendError, Watched};
 use crate::keeper::Keeper;
-use crate::machine::{Action, Machine};
+use crate::machine::{Action, Admission, Machine, Parameters};
 use crate::recovery::{self, Recovered};
 
 /// What this program is.
@@ -77,8 +77,15 @@ pub async fn run(process: Process<GatewaySettings>, node: Node) -> anyhow::Resul
         steady: began.elapsed(),
         wall: clock.now(),
     };
-    let boot = node.boot;
-    let make = move || Machine::new(boot, CAPACITY, GRACE, rand::random());
+    let parameters = Parameters {
+        boot: node.boot,
+        capacity: CAPACITY,
+        grace: GRACE,
+        cookies: config::cookies(&keys)?,
+        admission: Admission::default(),
+    };
+    let machine = Machine::new(parameters.clone(), rand::random());
+    let make = move || Machine::new(parameters.clone(), rand::random());
     let (trouble, troubled) = watch::channel(Some(Reason::new("starting", "Kafka is being asked")));
     let (done, recovered) = oneshot::channel();
     let first = trouble.clone();
@@ -102,7 +109,7 @@ pub async fn run(process: Process<GatewaySettings>, node: Node) -> anyhow::Resul
     let serving = Serving {
         socket,
         keys: Keys::new(keys),
-        machine: make(),
+        machine,
         producer,
         deliveries,
         watched,
@@ -286,17 +293,14 @@ impl Serving {
                 self.machine.datagram(now, from, bytes);
                 continue;
             };
-            match self.keys.find(&hello.modem) {
-                Ok(Some(identity)) => {
-                    let (key, node) = (&identity.key, &identity.node);
-                    self.machine.hello(now, from, &hello, key, node);
-                }
-                Ok(None) => self.machine.stranger(),
+            let keys = &mut self.keys;
+            self.machine.hello(now, from, &hello, |modem| match keys.find(modem) {
+                Ok(identity) => identity.map(|found| (found.key, found.node)),
                 Err(error) => {
-                    warn!(modem = %hello.modem, address = %from, error = chain(&error), "a modem without a key calls");
-                    self.machine.stranger();
+                    warn!(%modem, address = %from, error = chain(&error), "a modem without a key calls");
+                    None
                 }
-            }
+            });
         }
     }
 

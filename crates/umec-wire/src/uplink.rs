@@ -4,6 +4,7 @@
 //!
 //! 1. [`datagram`]: what lies in the clear. The first byte has two nibbles as in version 1, flow and
 //!    topic; flows 0 and 1 are version 1's, version 2 uses flow 2 (session), 3 (data) and 4 (command).
+//!    A [`cookie`] shows that a caller hears at the address from which it calls.
 //! 2. [`session`]: the Noise handshake `NNpsk0` and the sealing of numbered datagrams, with the
 //!    [`replay`] window of the receiver. Randomness is passed in.
 //! 3. [`message`]: what is sealed, in CBOR: batches of [`entry`]s and their acknowledgements, commands
@@ -13,6 +14,7 @@
 //! that give these formats their meaning are `umec-uplink`'s and `umec-gateway`'s.
 
 mod cbor;
+pub mod cookie;
 pub mod datagram;
 pub mod entry;
 pub mod message;
@@ -25,9 +27,10 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
+pub use cookie::{Cookie, Cookies};
 pub use datagram::{Connection, Datagram, Lane, Sealed, Way};
 pub use entry::{Entry, EntryKind};
-pub use message::{Command, Down, Fragment, Up};
+pub use message::{Command, Down, Fragment, Setting, Up};
 pub use ranges::Ranges;
 pub use session::{Initiation, Key, Session};
 

@@ -12,7 +12,7 @@ use umec_spec::settings::Pattern;
 use umec_wire::Reason;
 use umec_wire::command::{CommandId, CommandResult, Outcome};
 use umec_wire::uplink::rtt::RoundTrip;
-use umec_wire::uplink::{Command, Now};
+use umec_wire::uplink::{Command, Now, Setting};
 
 #[derive(Debug)]
 pub(super) struct Commands {
@@ -37,6 +37,8 @@ const RUNNING: usize = 256;
 /// How many results are remembered after the gateway has them.
 const REMEMBERED: usize = 1_024;
 
+const TOO_LATE: &str = "it reached the node too late";
+
 // === impl Commands ===
 
 impl Commands {
@@ -52,31 +54,58 @@ impl Commands {
     /// Takes a command; gives it back where it is to be handed out.
     pub(super) fn received(&mut self, now: Now, command: Command) -> Option<Command> {
         let id = &command.request.id;
-        if self.running.contains(id) {
-            return None;
-        }
-        if let Some(waiting) = self.unconfirmed.get_mut(id) {
-            waiting.next = now.steady;
-            return None;
-        }
-        if let Some(result) = self.confirmed.iter().find(|result| result.id == *id) {
-            let result = result.clone();
-            self.finished(now.steady, result);
+        if self.is_known(now.steady, id) {
             return None;
         }
         if let Some((outcome, reason)) = self.objection(now, &command) {
-            let result = CommandResult {
-                id: id.clone(),
-                outcome,
-                reason: Some(reason),
-                value: None,
-                time: now.wall,
-            };
-            self.finished(now.steady, result);
+            self.end(now, id, outcome, reason);
             return None;
         }
         self.running.insert(id.clone());
         Some(command)
+    }
+
+    /// Takes a setting of the node. Nobody on the node takes any yet, which is its one result.
+    pub(super) fn setting(&mut self, now: Now, setting: &Setting) {
+        let id = &setting.request.id;
+        if self.is_known(now.steady, id) {
+            return;
+        }
+        let (outcome, reason) = if setting.request.expires <= now.wall {
+            (Outcome::Expired, Reason::new("expired", TOO_LATE))
+        } else {
+            let text = format!("nobody on the node takes the setting {}", setting.name);
+            (Outcome::Refused, Reason::new("nobody-takes-it", text))
+        };
+        self.end(now, id, outcome, reason);
+    }
+
+    /// Whether an id came before. What is known of its end is told again.
+    fn is_known(&mut self, now: Duration, id: &CommandId) -> bool {
+        if self.running.contains(id) {
+            return true;
+        }
+        if let Some(waiting) = self.unconfirmed.get_mut(id) {
+            waiting.next = now;
+            return true;
+        }
+        let known = self.confirmed.iter().find(|result| result.id == *id);
+        let Some(result) = known.cloned() else {
+            return false;
+        };
+        self.finished(now, result);
+        true
+    }
+
+    fn end(&mut self, now: Now, id: &CommandId, outcome: Outcome, reason: Reason) {
+        let result = CommandResult {
+            id: id.clone(),
+            outcome,
+            reason: Some(reason),
+            value: None,
+            time: now.wall,
+        };
+        self.finished(now.steady, result);
     }
 
     fn objection(&self, now: Now, command: &Command) -> Option<(Outcome, Reason)> {
@@ -86,8 +115,7 @@ impl Commands {
             return Some((Outcome::Refused, Reason::new("not-allowed", text)));
         }
         if command.request.expires <= now.wall {
-            let text = "it reached the node too late";
-            return Some((Outcome::Expired, Reason::new("expired", text)));
+            return Some((Outcome::Expired, Reason::new("expired", TOO_LATE)));
         }
         if self.running.len() >= RUNNING {
             let text = format!("{RUNNING} commands are running on the node");

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use umec_wire::uplink::datagram::Retry;
 use umec_wire::uplink::session::OpenError;
-use umec_wire::uplink::{Connection, Initiation, Key, Lane, Sealed, Session, Up};
+use umec_wire::uplink::{Connection, Cookie, Initiation, Key, Lane, Sealed, Session, Up};
 use umec_wire::{Boot, ModemName, NodeName, Reason};
 
 use super::{Action, Random};
@@ -50,6 +51,9 @@ pub(super) struct Link {
     /// The session before: what the gateway sealed in it may still arrive.
     previous: Option<Session>,
     attempt: Option<Attempt>,
+    /// What the gateway gave to show with the next hello.
+    cookie: Option<Cookie>,
+    renewal: Renewal,
     refusing: Option<Reason>,
 }
 
@@ -69,6 +73,19 @@ struct Attempt {
     initiation: Initiation,
     tries: u32,
     next: Duration,
+    /// Whether the gateway's wish for another cookie was followed since the last pause.
+    retried: bool,
+    /// Whether the session before works, and only gets old.
+    is_renewal: bool,
+}
+
+/// When new keys are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Renewal {
+    /// After this time.
+    pub after: Duration,
+    /// After so many datagrams were sealed.
+    pub datagrams: u64,
 }
 
 /// The first pause between two hellos; it doubles.
@@ -87,19 +104,31 @@ const PROBE: Duration = Duration::from_secs(1);
 /// after which some forget a binding (RFC 4787 section 4.3 asks for 2 minutes and is not always heard).
 const KEEPALIVE: Duration = Duration::from_secs(20);
 
-/// How old a session gets before new keys are made.
-const RENEW: Duration = Duration::from_hours(1);
-
-/// How many datagrams a session seals before new keys are made: far below the end of the nonces.
-const RENEW_NUMBER: u64 = 1 << 40;
-
 /// How long after a hello anyone's "unknown" is not listened to.
 const UNKNOWN_PAUSE: Duration = Duration::from_secs(1);
+
+// === impl Renewal ===
+
+impl Default for Renewal {
+    /// An hour, or far below the end of the nonces.
+    fn default() -> Self {
+        Self {
+            after: Duration::from_hours(1),
+            datagrams: 1 << 40,
+        }
+    }
+}
 
 // === impl Link ===
 
 impl Link {
-    pub(super) fn new(modem: ModemName, key: Key, boot: Boot, random: Random) -> Self {
+    pub(super) fn new(
+        modem: ModemName,
+        key: Key,
+        boot: Boot,
+        renewal: Renewal,
+        random: Random,
+    ) -> Self {
         Self {
             modem,
             key,
@@ -108,6 +137,8 @@ impl Link {
             session: None,
             previous: None,
             attempt: None,
+            cookie: None,
+            renewal,
             refusing: None,
         }
     }
@@ -141,11 +172,14 @@ impl Link {
         let attempt = self.attempt.as_mut()?;
         let welcome = attempt.initiation.welcome(noise).ok()?;
         let attempt = self.attempt.take()?;
+        let is_renewal = attempt.is_renewal;
         let session = attempt.initiation.session(welcome.connection).ok()?;
-        let recovered = self
-            .session
-            .as_ref()
-            .is_none_or(|current| current.unanswered.is_some());
+        self.cookie = Some(welcome.resumption);
+        let recovered = !is_renewal
+            || self
+                .session
+                .as_ref()
+                .is_none_or(|c| c.unanswered.is_some_and(|since| now >= since + SILENCE));
         let current = Current {
             session,
             node: welcome.node,
@@ -159,13 +193,32 @@ impl Link {
         Some(recovered)
     }
 
+    /// Takes the gateway's wish to see a cookie; says whether it was one. It is followed once in a
+    /// pause: whoever overhears hellos could else make the modem call without end.
+    pub(super) fn retry(&mut self, now: Duration, retry: &Retry) -> bool {
+        let meant = |attempt: &&mut Attempt| attempt.initiation.is_meant(&retry.echo);
+        let Some(attempt) = self.attempt.as_mut().filter(meant) else {
+            return false;
+        };
+        if !std::mem::replace(&mut attempt.retried, true) {
+            let (tries, is_renewal) = (attempt.tries, attempt.is_renewal);
+            self.cookie = Some(retry.cookie);
+            self.begin(now, is_renewal);
+            if let Some(attempt) = &mut self.attempt {
+                attempt.tries = tries.saturating_sub(1);
+                attempt.retried = true;
+            }
+        }
+        true
+    }
+
     /// Hears that the gateway does not know a session.
     pub(super) fn unknown(&mut self, now: Duration, connection: Connection) {
         let ours = self.session.as_ref().is_some_and(|c| {
             c.session.connection() == connection && now >= c.begun + UNKNOWN_PAUSE
         });
         if ours && self.attempt.is_none() {
-            self.begin(now);
+            self.begin(now, false);
         }
     }
 
@@ -206,7 +259,9 @@ impl Link {
     /// Sends hellos and keepalives that are due. `owed` says that something waits for an answer.
     pub(super) fn poll(&mut self, now: Duration, owed: bool, waiting: u64) -> Vec<Action> {
         if self.attempt.is_none() && now >= self.next_attempt() {
-            self.begin(now);
+            let is_owed = |c: &Current| c.unanswered.is_some_and(|since| now >= since + SILENCE);
+            let is_renewal = self.session.as_ref().is_some_and(|c| !is_owed(c));
+            self.begin(now, is_renewal);
         }
         let mut actions = Vec::new();
         if let Some(attempt) = self.attempt.as_mut().filter(|attempt| now >= attempt.next) {
@@ -217,6 +272,7 @@ impl Link {
             let doubled = FIRST_PAUSE.saturating_mul(1 << attempt.tries.min(8));
             attempt.next = now + self.random.jitter(doubled.min(LONGEST_PAUSE));
             attempt.tries = attempt.tries.saturating_add(1);
+            attempt.retried &= attempt.tries <= 1;
         }
         if now >= self.next_keepalive(owed) {
             let message = Up::Keepalive { waiting };
@@ -239,13 +295,12 @@ impl Link {
         let Some(current) = &self.session else {
             return Duration::ZERO;
         };
-        if current.session.next_number() >= RENEW_NUMBER {
+        if current.session.next_number() >= self.renewal.datagrams {
             return Duration::ZERO;
         }
+        let renewal = current.begun + self.renewal.after;
         let silent = current.unanswered.map(|since| since + SILENCE);
-        silent.map_or(current.begun + RENEW, |silent| {
-            silent.min(current.begun + RENEW)
-        })
+        silent.map_or(renewal, |silent| silent.min(renewal))
     }
 
     fn next_keepalive(&self, owed: bool) -> Duration {
@@ -261,14 +316,16 @@ impl Link {
         }
     }
 
-    fn begin(&mut self, now: Duration) {
+    fn begin(&mut self, now: Duration, is_renewal: bool) {
         let ephemeral = self.random.key();
-        let begun = Initiation::begin(&self.modem, &self.key, self.boot, ephemeral);
+        let begun = Initiation::begin(&self.modem, &self.key, self.boot, self.cookie, ephemeral);
         // NNpsk0 with a key of 32 bytes cannot fail to begin; if it did, the next poll tries again.
         self.attempt = begun.ok().map(|initiation| Attempt {
             initiation,
             tries: 0,
             next: now,
+            retried: false,
+            is_renewal,
         });
     }
 }

@@ -11,7 +11,7 @@ use umec_gateway::machine as gateway;
 use umec_uplink::machine as uplink;
 use umec_wire::command::CommandResult;
 use umec_wire::kafka::KafkaTopic;
-use umec_wire::uplink::{Command, Datagram, Key, Now};
+use umec_wire::uplink::{Command, Cookies, Datagram, Key, Now};
 use umec_wire::{Boot, MessageId, ModemName, Reason, Timestamp};
 
 use crate::cloud::Kafka;
@@ -166,10 +166,10 @@ impl World {
         let now = self.time();
         match event {
             Event::Up(bytes, from) => match Datagram::decode(&bytes) {
-                Ok(Datagram::Hello(hello)) if hello.modem == modem() => {
-                    self.gateway.hello(now, from, &hello, &KEY, &node_name());
+                Ok(Datagram::Hello(hello)) => {
+                    let find = |name: &_| (*name == modem()).then(|| (KEY, node_name()));
+                    self.gateway.hello(now, from, &hello, find);
                 }
-                Ok(Datagram::Hello(_)) => self.gateway.stranger(),
                 _ => self.gateway.datagram(now, from, &bytes),
             },
             Event::Down(bytes) => self.uplink.datagram(now, &bytes),
@@ -366,11 +366,18 @@ fn new_uplink(dice: &mut StdRng) -> uplink::Machine {
         command: vec!["device-*".to_owned().try_into().unwrap()],
         datagram: 237,
         linger: Duration::from_millis(5),
+        renewal: uplink::Renewal::default(),
     };
     uplink::Machine::new(parameters, dice.random())
 }
 
 fn new_gateway(dice: &mut StdRng) -> gateway::Machine {
-    let grace = Duration::from_secs(5);
-    gateway::Machine::new(Boot::from_bits(dice.random()), 50, grace, dice.random())
+    let parameters = gateway::Parameters {
+        boot: Boot::from_bits(dice.random()),
+        capacity: 50,
+        grace: Duration::from_secs(5),
+        cookies: Cookies::new([5; 32]),
+        admission: gateway::Admission::default(),
+    };
+    gateway::Machine::new(parameters, dice.random())
 }

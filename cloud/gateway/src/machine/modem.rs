@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use umec_wire::uplink::{Entry, Ranges};
 use umec_wire::{Boot, MessageId, NodeName, Timestamp};
 
+use super::admission::Bucket;
 use super::assembly::Assembly;
 use super::marks::Marks;
 use super::sessions::Sessions;
@@ -13,6 +14,8 @@ use super::sessions::Sessions;
 pub(super) struct Modem {
     pub(super) node: NodeName,
     pub(super) sessions: Sessions,
+    /// The handshakes that it may still begin.
+    pub(super) calls: Bucket,
     pub(super) marks: Marks,
     pub(super) assembly: Assembly,
     /// How many entries wait on the node, as it says.
@@ -59,6 +62,7 @@ impl Modem {
         Self {
             node,
             sessions: Sessions::default(),
+            calls: Bucket::new(),
             marks: Marks::default(),
             assembly: Assembly::default(),
             waiting: 0,

@@ -4,14 +4,11 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use rand::RngExt;
-use umec_wire::uplink::datagram::Hello;
-use umec_wire::uplink::session::{self, OpenError, Welcome};
-use umec_wire::uplink::{
-    Connection, Datagram, Down, Entry, Fragment, Key, Lane, Now, Sealed, Up, Way,
-};
-use umec_wire::{Boot, ModemName, NodeName};
+use umec_wire::uplink::{Datagram, Down, Entry, Fragment, Lane, Now, Sealed, Up, Way};
+use umec_wire::{Boot, ModemName};
 
 use super::modem::Modem;
+use super::sessions::NotOpened;
 use super::{Action, Machine, Written};
 use crate::record;
 
@@ -30,14 +27,22 @@ pub struct Counters {
     pub held_back: u64,
     /// Sessions that were proven.
     pub sessions: u64,
-    /// Changes of address.
+    /// Changes of address that the modem has confirmed.
     pub moves: u64,
+    /// Challenges sent to new addresses.
+    pub challenges: u64,
     /// Datagrams that are not of this protocol.
     pub malformed: u64,
+    /// Hellos of callers that did not show that they hear at their address.
+    pub no_cookie: u64,
+    /// Hellos beyond what may begin at a time.
+    pub not_admitted: u64,
     /// Hellos with a wrong key.
     pub wrong_key: u64,
     /// Datagrams of sessions that are not known.
     pub unknown_session: u64,
+    /// Datagrams of sessions whose time is over.
+    pub old_session: u64,
     /// Datagrams that came before.
     pub replayed: u64,
     /// Datagrams that are damaged or forged.
@@ -47,65 +52,17 @@ pub struct Counters {
 }
 
 impl Machine {
-    /// Takes a hello from a modem that holds `key` and speaks for `node`.
-    pub fn hello(
-        &mut self,
-        now: Now,
-        from: SocketAddr,
-        hello: &Hello<'_>,
-        key: &Key,
-        node: &NodeName,
-    ) {
-        let known = self.modems.get(&hello.modem);
-        if let Some(welcome) = known.and_then(|m| m.sessions.answered(hello.noise)) {
-            self.actions.push_back(Action::Send {
-                to: from,
-                bytes: welcome,
-            });
-            return;
-        }
-        let welcome = Welcome {
-            connection: self.free_connection(),
-            node: node.clone(),
-            gateway: self.boot,
-        };
-        let ephemeral = self.random.random();
-        let Ok((session, bytes, boot)) = session::answer(hello, key, &welcome, ephemeral) else {
-            self.counters.wrong_key += 1;
-            return;
-        };
-        let name = hello.modem.clone();
-        let modem = self
-            .modems
-            .entry(name.clone())
-            .or_insert_with(|| Modem::new(node.clone()));
-        modem.node.clone_from(node);
-        let gone = modem
-            .sessions
-            .candidate(now.steady, session, boot, hello.noise, bytes.clone());
-        if let Some(gone) = gone {
-            self.connections.remove(&gone);
-        }
-        self.connections.insert(welcome.connection, name);
-        self.actions.push_back(Action::Send { to: from, bytes });
-    }
-
     /// Takes any other datagram.
     pub fn datagram(&mut self, now: Now, from: SocketAddr, bytes: &[u8]) {
         match Datagram::decode(bytes) {
             Ok(Datagram::Sealed(sealed)) if sealed.way == Way::Up => {
-                self.sealed(now, from, &sealed);
+                self.sealed(now, from, sealed, bytes.len());
             }
             Ok(_) | Err(_) => self.counters.malformed += 1,
         }
     }
 
-    /// Notes a hello of a modem that has no key here.
-    pub fn stranger(&mut self) {
-        self.counters.wrong_key += 1;
-    }
-
-    fn sealed(&mut self, now: Now, from: SocketAddr, sealed: &Sealed<'_>) {
+    fn sealed(&mut self, now: Now, from: SocketAddr, sealed: Sealed<'_>, length: usize) {
         let name = self.connections.get(&sealed.connection).cloned();
         let known = name.and_then(|name| {
             let modem = self.modems.get_mut(&name)?;
@@ -113,24 +70,27 @@ impl Machine {
         });
         let Some((name, modem)) = known else {
             self.counters.unknown_session += 1;
-            // Shorter than what it answers, so nobody gains by making us send it.
-            let bytes = Datagram::Unknown(sealed.connection).encode();
-            self.actions.push_back(Action::Send { to: from, bytes });
+            self.tell_unknown(from, &sealed);
             return;
         };
-        let opened = match modem.sessions.open(now, from, sealed) {
+        let drawn = self.random.random();
+        let opened = match modem.sessions.open(now, from, &sealed, length, drawn) {
             Ok(opened) => opened,
-            Err(OpenError::Replayed(_)) => {
+            Err(NotOpened::Replayed) => {
                 self.counters.replayed += 1;
                 return;
             }
-            Err(OpenError::Broken) => {
+            Err(NotOpened::Broken) => {
                 self.counters.broken += 1;
+                return;
+            }
+            Err(NotOpened::Old) => {
+                self.counters.old_session += 1;
+                self.tell_unknown(from, &sealed);
                 return;
             }
         };
         self.counters.opened += 1;
-        self.counters.moves += u64::from(opened.moved);
         let was_up = std::mem::replace(&mut modem.is_up, true);
         if opened.proved {
             modem.proven(opened.boot);
@@ -138,10 +98,42 @@ impl Machine {
             self.nodes.insert(modem.node.clone(), name.clone());
             self.commands.session_begins(now.steady, &modem.node);
         }
-        if opened.proved || opened.moved || !was_up {
+        if opened.proved || !was_up {
             self.tell_of(now.wall, &name);
         }
+        self.challenge(now, &name);
         self.message(now, &name, opened.boot, sealed.lane, &opened.message);
+    }
+
+    /// Asks a modem that seems to have moved whether it hears there.
+    fn challenge(&mut self, now: Now, name: &ModemName) {
+        let modem = self.modems.get_mut(name);
+        if let Some(sealed) = modem.and_then(|m| m.sessions.challenge(now.steady)) {
+            self.counters.challenges += 1;
+            self.send_sealed(Some(sealed));
+        }
+    }
+
+    /// Takes the answer to a challenge.
+    fn answered(&mut self, now: Now, name: &ModemName, number: u32) {
+        let Some(modem) = self.modems.get_mut(name) else {
+            return;
+        };
+        if !modem.sessions.settle(number) {
+            return;
+        }
+        self.counters.moves += 1;
+        // What was sent to the old address since the move is lost.
+        modem.repeat();
+        self.owed.insert(name.clone());
+        self.commands.session_begins(now.steady, &modem.node);
+        self.tell_of(now.wall, name);
+    }
+
+    fn tell_unknown(&mut self, to: SocketAddr, sealed: &Sealed<'_>) {
+        // Shorter than what it answers, so nobody gains by making us send it.
+        let bytes = Datagram::Unknown(sealed.connection).encode();
+        self.actions.push_back(Action::Send { to, bytes });
     }
 
     fn message(&mut self, now: Now, name: &ModemName, boot: Boot, lane: Lane, message: &Bytes) {
@@ -170,6 +162,8 @@ impl Machine {
                 let refusing = self.trouble.clone();
                 self.send(name, &Down::Alive { refusing });
             }
+            Some(Up::Answer(number)) => self.answered(now, name, number),
+            Some(Up::Probe { number, .. }) => self.send(name, &Down::ProbeArrived(number)),
             None => self.counters.not_understood += 1,
         }
     }
@@ -213,15 +207,6 @@ impl Machine {
         }
         if self.modems.get(name).is_some_and(Modem::owes) {
             self.owed.insert(name.clone());
-        }
-    }
-
-    fn free_connection(&mut self) -> Connection {
-        loop {
-            let connection = Connection(self.random.random());
-            if !self.connections.contains_key(&connection) {
-                return connection;
-            }
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use bytes::Bytes;
 use umec_wire::command::{CommandId, CommandRequest, CommandResult, Outcome};
+use umec_wire::uplink::datagram::Retry;
 use umec_wire::uplink::message::Fragment;
 use umec_wire::uplink::session::{Key, Welcome, answer};
 use umec_wire::uplink::{
-    Command, Connection, Datagram, Down, Entry, EntryKind, Initiation, Lane, Ranges, Session, Up,
+    Command, Connection, Cookie, Datagram, Down, Entry, EntryKind, Initiation, Lane, Ranges,
+    Session, Up,
 };
 use umec_wire::{Boot, Label, ModemName, NodeName, Reason, Sequence, Timestamp, Value};
 
@@ -91,7 +93,7 @@ fn downs() -> [Down; 4] {
 
 fn begin() -> Initiation {
     let modem = ModemName::new("pole-7").unwrap();
-    Initiation::begin(&modem, &KEY, Boot::from_bits(3), [1; 32]).unwrap()
+    Initiation::begin(&modem, &KEY, Boot::from_bits(3), None, [1; 32]).unwrap()
 }
 
 fn respond(hello: &[u8]) -> Option<(Session, Vec<u8>)> {
@@ -102,6 +104,7 @@ fn respond(hello: &[u8]) -> Option<(Session, Vec<u8>)> {
         connection: Connection(99),
         node: NodeName::new("pole-7").unwrap(),
         gateway: Boot::from_bits(5),
+        resumption: Cookie([9; 17]),
     };
     let (session, datagram, _) = answer(&hello, &KEY, &welcome, [2; 32]).ok()?;
     Some((session, datagram))
@@ -123,7 +126,12 @@ fn datagrams() {
     let up = modem.seal(Lane::Data, b"up").unwrap();
     let down = gateway.seal(Lane::Command, b"down").unwrap();
     let unknown = Datagram::Unknown(Connection(7)).encode();
-    let seeds = [&hello[..], &welcome, &up, &down, &unknown];
+    let retry = Datagram::Retry(Retry {
+        echo: [1; 8],
+        cookie: Cookie([9; 17]),
+    })
+    .encode();
+    let seeds = [&hello[..], &welcome, &up, &down, &unknown, &retry];
     storm("datagram", &seeds, |body| {
         let Ok(datagram) = Datagram::decode(body) else {
             return false;

@@ -7,6 +7,7 @@ use minicbor::data::Type;
 use minicbor::decode::{Decoder, Error};
 use minicbor::encode::{self, Encoder, Write};
 
+use super::cookie::Cookie;
 use crate::command::{CommandId, Outcome};
 use crate::label::Label;
 use crate::message_id::{Boot, Sequence};
@@ -86,6 +87,13 @@ pub(super) fn boot(from: &mut Decoder<'_>) -> Result<Boot, Error> {
 
 pub(super) fn sequence(from: &mut Decoder<'_>) -> Result<Sequence, Error> {
     Sequence::new(from.u64()?).ok_or_else(|| Error::message("sequence 0"))
+}
+
+pub(super) fn cookie(from: &mut Decoder<'_>) -> Result<Cookie, Error> {
+    let bytes = from.bytes()?.try_into();
+    bytes
+        .map(Cookie)
+        .map_err(|_| Error::message("a cookie has 17 bytes"))
 }
 
 pub(super) fn timestamp(from: &mut Decoder<'_>) -> Result<Timestamp, Error> {

@@ -2,16 +2,21 @@
 //!
 //! | first byte | name | direction | rest |
 //! |---|---|---|---|
-//! | `20` | hello | up | length of the modem's name (1 byte), the name, first Noise message |
+//! | `20` | hello | up | length of the modem's name (1 byte), the name, length of the cookie (0 or 17), the cookie, first Noise message |
 //! | `21` | welcome | down | second Noise message |
 //! | `22` | unknown | down | connection (4 bytes) |
+//! | `23` | retry | down | the first 8 bytes of the hello's Noise message, cookie (17 bytes) |
 //! | `30`, `40` | sealed data, sealed command | up | connection (4 bytes), number, sealed message |
 //! | `31`, `41` | sealed data, sealed command | down | the same |
 //!
 //! Numbers are big-endian; the number of a sealed datagram has variable length (RFC 9000 section 16)
 //! and the shortest form alone is legal. The flow tells a sealed command from sealed data, so that
 //! whoever forwards datagrams can let commands pass first.
+//!
+//! A hello has at least [`MIN_HELLO`] bytes, which no answer to it exceeds: nobody gains by having the
+//! gateway answer to somebody else.
 
+use super::cookie::{self, Cookie};
 use crate::label::ModemName;
 
 /// Which session a sealed datagram belongs to: chosen by the gateway, outlives changes of address.
@@ -46,6 +51,8 @@ pub enum Datagram<'a> {
     /// The gateway has no such session. Anyone can say so: a reason to ask for a new session, not
     /// to forget the old one.
     Unknown(Connection),
+    /// The gateway wants to see a cookie first.
+    Retry(Retry),
     /// Something within a session.
     Sealed(Sealed<'a>),
 }
@@ -55,8 +62,19 @@ pub enum Datagram<'a> {
 pub struct Hello<'a> {
     /// Who asks: names the key.
     pub modem: ModemName,
+    /// Shows that the modem hears at its address.
+    pub cookie: Option<Cookie>,
     /// The first message of the handshake.
     pub noise: &'a [u8],
+}
+
+/// The answer to a hello that shows no cookie.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// Which hello is meant, see [`Hello::echo`]: whoever has not seen it cannot answer it.
+    pub echo: [u8; ECHO],
+    /// What to show.
+    pub cookie: Cookie,
 }
 
 /// A sealed message and what is needed to open it.
@@ -105,12 +123,22 @@ pub const MAX_NUMBER: u64 = (1 << 62) - 1;
 /// The most bytes that stand before the sealed message: topic, connection, number.
 pub const MAX_HEADER: usize = 1 + 4 + 8;
 
+/// The least bytes of a hello: those of the longest welcome, whose node has a name of 63 bytes.
+pub const MIN_HELLO: usize = 1 + 32 + (1 + 5 + 2 + 63 + 9 + 1 + cookie::SIZE) + TAG;
+
+/// How much of a hello its answer repeats.
+pub const ECHO: usize = 8;
+
 /// What sealing adds: the tag of ChaCha20-Poly1305 (RFC 8439 section 2.8).
 pub const TAG: usize = 16;
 
 const HELLO: u8 = 0x20;
 const WELCOME: u8 = 0x21;
 const UNKNOWN: u8 = 0x22;
+const RETRY: u8 = 0x23;
+
+/// The length of a cookie, as a hello tells it.
+const COOKIE: u8 = 17;
 
 // === impl Datagram ===
 
@@ -119,7 +147,9 @@ impl<'a> Datagram<'a> {
     pub fn decode(bytes: &'a [u8]) -> Result<Self, DatagramError> {
         let (&first, rest) = bytes.split_first().ok_or(DatagramError::Empty)?;
         match first {
+            HELLO if bytes.len() < MIN_HELLO => Err(DatagramError::Length),
             HELLO => decode_hello(rest).map(Self::Hello),
+            RETRY => decode_retry(rest).map(Self::Retry),
             WELCOME if rest.is_empty() => Err(DatagramError::Length),
             WELCOME => Ok(Self::Welcome(rest)),
             UNKNOWN => match *rest {
@@ -143,9 +173,17 @@ impl<'a> Datagram<'a> {
                 let name = hello.modem.as_str().as_bytes();
                 let mut bytes = vec![HELLO, u8::try_from(name.len()).unwrap_or(u8::MAX)];
                 bytes.extend_from_slice(name);
+                match &hello.cookie {
+                    Some(Cookie(cookie)) => {
+                        bytes.push(COOKIE);
+                        bytes.extend_from_slice(cookie);
+                    }
+                    None => bytes.push(0),
+                }
                 bytes.extend_from_slice(hello.noise);
                 bytes
             }
+            Self::Retry(Retry { echo, cookie }) => [&[RETRY][..], echo, &cookie.0].concat(),
             Self::Welcome(noise) => [&[WELCOME][..], *noise].concat(),
             Self::Unknown(connection) => [&[UNKNOWN][..], &connection.0.to_be_bytes()].concat(),
             Self::Sealed(sealed) => {
@@ -160,6 +198,15 @@ impl<'a> Datagram<'a> {
                 bytes
             }
         }
+    }
+}
+
+// === impl Hello ===
+
+impl Hello<'_> {
+    /// What its answer repeats: the beginning of the key that was drawn for it.
+    pub fn echo(&self) -> [u8; ECHO] {
+        self.noise.first_chunk().copied().unwrap_or_default()
     }
 }
 
@@ -203,10 +250,31 @@ fn decode_hello(rest: &[u8]) -> Result<Hello<'_>, DatagramError> {
         .ok()
         .and_then(|name| ModemName::new(name).ok())
         .ok_or(DatagramError::Name)?;
+    let (cookie, noise) = match noise.split_first() {
+        Some((0, noise)) => (None, noise),
+        Some((&COOKIE, rest)) => {
+            let (cookie, noise) = rest.split_first_chunk().ok_or(DatagramError::Length)?;
+            (Some(Cookie(*cookie)), noise)
+        }
+        _ => return Err(DatagramError::Length),
+    };
     if noise.is_empty() {
         return Err(DatagramError::Length);
     }
-    Ok(Hello { modem, noise })
+    Ok(Hello {
+        modem,
+        cookie,
+        noise,
+    })
+}
+
+fn decode_retry(rest: &[u8]) -> Result<Retry, DatagramError> {
+    let (echo, cookie) = rest.split_first_chunk().ok_or(DatagramError::Length)?;
+    let cookie = cookie.try_into().map_err(|_| DatagramError::Length)?;
+    Ok(Retry {
+        echo: *echo,
+        cookie: Cookie(cookie),
+    })
 }
 
 fn decode_sealed(lane: Lane, way: Way, rest: &[u8]) -> Result<Sealed<'_>, DatagramError> {

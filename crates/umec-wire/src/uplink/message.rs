@@ -5,7 +5,9 @@
 //! | 0 batch | number, entries |
 //! | 1 fragment of a batch | number, index, how many, bytes of the batch |
 //! | 2 result of a command | id, outcome, reason, value, time |
-//! | 3 keepalive | entries that wait for acknowledgement |
+//! | 3 keepalive | entries that wait for acknowledgement, filling |
+//! | 4 answer to a challenge | the challenge's number |
+//! | 5 probe of the path's size | number, filling |
 //!
 //! | down | members after the first |
 //! |---|---|
@@ -13,10 +15,16 @@
 //! | 1 command | id, device, name, value, issuer, expiry |
 //! | 2 results received | ids |
 //! | 3 answer to a keepalive | why nothing is taken at present, or null |
+//! | 4 challenge of a new address | number |
+//! | 5 answer to a probe | the probe's number |
+//! | 6 setting of the node | id, name, value, issuer, expiry |
 //!
 //! Batch numbers belong to one run of the uplink: a number stands for the same entries as long as it
-//! runs, in whatever session it is sent. A result and a command travel in the lane for commands, all
-//! else in the lane for data; in the other lane they are refused.
+//! runs, in whatever session it is sent. Results, commands and settings travel in the lane for commands,
+//! all else in the lane for data; in the other lane they are refused.
+//!
+//! Filling is bytes of any value. That of a keepalive makes it as long as a challenge at least, so that
+//! the gateway can challenge a new address without sending more to it than came from it.
 
 use bytes::Bytes;
 use minicbor::decode::{Decoder, Error};
@@ -51,6 +59,15 @@ pub enum Up {
         /// How many entries wait for acknowledgement on the node.
         waiting: u64,
     },
+    /// Shows that the modem hears at its new address: the number of the challenge.
+    Answer(u32),
+    /// Asks whether a datagram of this size arrives.
+    Probe {
+        /// The number by which it is answered.
+        number: u32,
+        /// How many bytes of filling make it as large as it is.
+        filling: usize,
+    },
 }
 
 /// A part of a batch in its encoding.
@@ -80,6 +97,21 @@ pub enum Down {
         /// Why it takes no batches at present.
         refusing: Option<Reason>,
     },
+    /// To be answered from the address to which it went.
+    Challenge(u32),
+    /// The probe of this number arrived.
+    ProbeArrived(u32),
+    /// The node itself is to be told something; sent until a result arrives.
+    Setting(Setting),
+}
+
+/// What a node's own services are to be told: `carrier`, `budget`, `poll-interval` and the like.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Setting {
+    /// Which setting.
+    pub name: CommandName,
+    /// Id, value, issuer and expiry.
+    pub request: CommandRequest,
 }
 
 /// What a device is to be told.
@@ -100,6 +132,15 @@ pub const BATCH_OVERHEAD: usize = 1 + 1 + 9 + 5;
 /// The most bytes that a fragment takes beyond its part.
 pub const FRAGMENT_OVERHEAD: usize = 1 + 1 + 9 + 5 + 5 + 5;
 
+/// The least bytes of an encoded keepalive: those of a challenge with the longest header before it.
+const KEEPALIVE: usize = CHALLENGE + 7;
+
+/// The most bytes of an encoded challenge.
+const CHALLENGE: usize = 1 + 1 + 5;
+
+/// The most bytes that a probe takes beyond its filling.
+pub const PROBE_OVERHEAD: usize = 1 + 1 + 5 + 3;
+
 /// Writes a batch of entries that are encoded already.
 pub fn encode_batch<'e>(number: u64, entries: impl ExactSizeIterator<Item = &'e [u8]>) -> Vec<u8> {
     let mut bytes = cbor::to_bytes(|to| {
@@ -119,7 +160,11 @@ impl Up {
     pub const fn lane(&self) -> Lane {
         match self {
             Self::Result(_) => Lane::Command,
-            Self::Batch { .. } | Self::Fragment(_) | Self::Keepalive { .. } => Lane::Data,
+            Self::Batch { .. }
+            | Self::Fragment(_)
+            | Self::Keepalive { .. }
+            | Self::Answer(_)
+            | Self::Probe { .. } => Lane::Data,
         }
     }
 
@@ -156,8 +201,15 @@ impl Up {
                 value: cbor::option(&mut from, cbor::value)?,
                 time: cbor::timestamp(&mut from)?,
             }),
-            (Some(2), 3) => Self::Keepalive {
-                waiting: from.u64()?,
+            (Some(3), 3) => {
+                let waiting = from.u64()?;
+                from.bytes()?;
+                Self::Keepalive { waiting }
+            }
+            (Some(2), 4) => Self::Answer(from.u32()?),
+            (Some(3), 5) => Self::Probe {
+                number: from.u32()?,
+                filling: from.bytes()?.len(),
             },
             _ => return Err(Error::message("a message that is not known").into()),
         };
@@ -181,7 +233,16 @@ impl Up {
                 cbor::encode_option(to, result.value.as_ref(), cbor::encode_value)?;
                 to.i64(result.time.as_micros()).map(drop)
             }
-            Self::Keepalive { waiting } => to.array(2)?.u8(3)?.u64(*waiting).map(drop),
+            Self::Keepalive { waiting } => {
+                to.array(3)?.u8(3)?.u64(*waiting)?;
+                let filling = KEEPALIVE.saturating_sub(1 + 1 + minicbor::len(waiting) + 1);
+                to.bytes(&vec![0; filling]).map(drop)
+            }
+            Self::Answer(number) => to.array(2)?.u8(4)?.u32(*number).map(drop),
+            Self::Probe { number, filling } => {
+                to.array(3)?.u8(5)?.u32(*number)?;
+                to.bytes(&vec![0; *filling]).map(drop)
+            }
         }
     }
 }
@@ -192,8 +253,11 @@ impl Down {
     /// The lane in which this message travels.
     pub const fn lane(&self) -> Lane {
         match self {
-            Self::Command(_) | Self::ResultsReceived(_) => Lane::Command,
-            Self::Acknowledged(_) | Self::Alive { .. } => Lane::Data,
+            Self::Command(_) | Self::Setting(_) | Self::ResultsReceived(_) => Lane::Command,
+            Self::Acknowledged(_)
+            | Self::Alive { .. }
+            | Self::Challenge(_)
+            | Self::ProbeArrived(_) => Lane::Data,
         }
     }
 
@@ -213,6 +277,14 @@ impl Down {
             (Some(2), 3) => Self::Alive {
                 refusing: cbor::option(&mut from, cbor::reason)?,
             },
+            (Some(2), 4) => Self::Challenge(from.u32()?),
+            (Some(2), 5) => Self::ProbeArrived(from.u32()?),
+            (Some(6), 6) => {
+                let id = cbor::label(&mut from)?;
+                let name = cbor::label(&mut from)?;
+                let request = request(id, &mut from)?;
+                Self::Setting(Setting { name, request })
+            }
             _ => return Err(Error::message("a message that is not known").into()),
         };
         cbor::end(&from)?;
@@ -235,10 +307,15 @@ impl Down {
             }) => {
                 to.array(7)?.u8(1)?.str(request.id.0.as_str())?;
                 to.str(device.as_str())?.str(name.as_str())?;
-                cbor::encode_option(to, request.value.as_ref(), cbor::encode_value)?;
-                to.str(&request.issuer)?;
-                to.i64(request.expires.as_micros()).map(drop)
+                write_request(to, request)
             }
+            Self::Setting(Setting { name, request }) => {
+                to.array(6)?.u8(6)?.str(request.id.0.as_str())?;
+                to.str(name.as_str())?;
+                write_request(to, request)
+            }
+            Self::Challenge(number) => to.array(2)?.u8(4)?.u32(*number).map(drop),
+            Self::ProbeArrived(number) => to.array(2)?.u8(5)?.u32(*number).map(drop),
             Self::ResultsReceived(ids) => {
                 to.array(2)?.u8(2)?.array(ids.len() as u64)?;
                 for id in ids {
@@ -273,13 +350,24 @@ fn command(from: &mut Decoder<'_>) -> Result<Command, Error> {
     Ok(Command {
         device: cbor::label(from)?,
         name: cbor::label(from)?,
-        request: CommandRequest {
-            id,
-            value: cbor::option(from, cbor::value)?,
-            issuer: from.str()?.to_owned(),
-            expires: cbor::timestamp(from)?,
-        },
+        request: request(id, from)?,
     })
+}
+
+/// What a command and a setting have in common, behind their names.
+fn request(id: CommandId, from: &mut Decoder<'_>) -> Result<CommandRequest, Error> {
+    Ok(CommandRequest {
+        id,
+        value: cbor::option(from, cbor::value)?,
+        issuer: from.str()?.to_owned(),
+        expires: cbor::timestamp(from)?,
+    })
+}
+
+fn write_request<W: Write>(to: &mut Encoder<W>, request: &CommandRequest) -> Encoded<W> {
+    cbor::encode_option(to, request.value.as_ref(), cbor::encode_value)?;
+    to.str(&request.issuer)?;
+    to.i64(request.expires.as_micros()).map(drop)
 }
 
 #[cfg(test)]

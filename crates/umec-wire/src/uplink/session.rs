@@ -3,8 +3,9 @@
 //!
 //! The key of a modem is shared beforehand, so each end proves with its first message that it has it;
 //! the ephemeral keys give every session keys of its own. The transport is stateless: the number of a
-//! datagram is the nonce, so that datagrams may be lost and reordered. The modem's name and the
-//! version are the prologue; connection and first byte of a sealed datagram are not sealed, so a
+//! datagram is the nonce, so that datagrams may be lost and reordered. The version, the modem's name and
+//! its cookie are the prologue, so that a hello that was overheard is of no use at another address;
+//! connection and first byte of a sealed datagram are not sealed, so a
 //! receiver believes in them only what the opened message confirms.
 //!
 //! Randomness is an argument: 32 bytes for the ephemeral key, new for each handshake.
@@ -19,7 +20,8 @@ use snow::types::{Cipher, Dh, Hash, Random};
 use snow::{Builder, HandshakeState, StatelessTransportState};
 
 use super::cbor::{self, DecodeError};
-use super::datagram::{self, Connection, Datagram, Hello, Lane, Sealed, TAG, Way};
+use super::cookie::{self, Cookie};
+use super::datagram::{self, Connection, Datagram, ECHO, Hello, Lane, Sealed, TAG, Way};
 use super::replay::{ReplayWindow, Replayed};
 use crate::label::{ModemName, NodeName};
 use crate::message_id::Boot;
@@ -42,12 +44,15 @@ pub struct Welcome {
     pub node: NodeName,
     /// The run of the gateway.
     pub gateway: Boot,
+    /// What to show with the next hello.
+    pub resumption: Cookie,
 }
 
 /// A handshake that a modem has begun.
 pub struct Initiation {
     handshake: HandshakeState,
     hello: Vec<u8>,
+    echo: [u8; ECHO],
 }
 
 /// A session: seals what goes out, opens what comes in.
@@ -114,26 +119,37 @@ impl FromStr for Key {
 // === impl Initiation ===
 
 impl Initiation {
-    /// Begins a handshake as the modem `modem`, in its run `boot`.
+    /// Begins a handshake as the modem `modem`, in its run `boot`, with the cookie it holds.
     pub fn begin(
         modem: &ModemName,
         key: &Key,
         boot: Boot,
+        cookie: Option<Cookie>,
         ephemeral: [u8; 32],
     ) -> Result<Self, HandshakeError> {
-        let prologue = prologue(modem);
+        let prologue = prologue(modem, cookie.as_ref());
         let mut handshake = builder(key, &prologue, ephemeral)?
             .build_initiator()
             .map_err(HandshakeError::Noise)?;
-        let payload = cbor::to_bytes(|to| to.array(1)?.u64(boot.to_bits()).map(drop));
-        let noise = write(&mut handshake, &payload)?;
-        let modem = modem.clone();
-        let hello = Datagram::Hello(Hello {
-            modem,
+        let name = modem.as_str().len();
+        let before = 1 + 1 + name + 1 + cookie.map_or(0, |_| cookie::SIZE) + 32 + TAG;
+        let room = datagram::MIN_HELLO.saturating_sub(before);
+        let noise = write(&mut handshake, &hello_payload(boot, room))?;
+        let hello = Hello {
+            modem: modem.clone(),
+            cookie,
             noise: &noise,
+        };
+        Ok(Self {
+            echo: hello.echo(),
+            hello: Datagram::Hello(hello).encode(),
+            handshake,
         })
-        .encode();
-        Ok(Self { handshake, hello })
+    }
+
+    /// Whether an answer that repeats `echo` is one to this hello.
+    pub fn is_meant(&self, echo: &[u8; ECHO]) -> bool {
+        self.echo == *echo
     }
 
     /// The datagram that asks for the session; may be sent again as it is.
@@ -168,16 +184,17 @@ pub fn answer(
     welcome: &Welcome,
     ephemeral: [u8; 32],
 ) -> Result<(Session, Vec<u8>, Boot), HandshakeError> {
-    let prologue = prologue(&hello.modem);
+    let prologue = prologue(&hello.modem, hello.cookie.as_ref());
     let mut handshake = builder(key, &prologue, ephemeral)?
         .build_responder()
         .map_err(HandshakeError::Noise)?;
     let payload = read(&mut handshake, hello.noise)?;
     let boot = decode_boot(&payload).map_err(HandshakeError::Message)?;
     let payload = cbor::to_bytes(|to| {
-        to.array(3)?.u32(welcome.connection.0)?;
+        to.array(4)?.u32(welcome.connection.0)?;
         to.str(welcome.node.as_str())?;
-        to.u64(welcome.gateway.to_bits()).map(drop)
+        to.u64(welcome.gateway.to_bits())?;
+        to.bytes(&welcome.resumption.0).map(drop)
     });
     let noise = write(&mut handshake, &payload)?;
     let session = Session::new(handshake, welcome.connection, Way::Down)?;
@@ -258,8 +275,22 @@ impl fmt::Debug for Session {
 
 // === the handshake ===
 
-fn prologue(modem: &ModemName) -> Vec<u8> {
-    [PROLOGUE, modem.as_str().as_bytes()].concat()
+fn prologue(modem: &ModemName, cookie: Option<&Cookie>) -> Vec<u8> {
+    let cookie = cookie.map_or(&[][..], |cookie| &cookie.0);
+    [PROLOGUE, modem.as_str().as_bytes(), b"\0", cookie].concat()
+}
+
+/// What the modem says with its hello, filled up to `room` bytes.
+fn hello_payload(boot: Boot, room: usize) -> Vec<u8> {
+    let write = |filling: usize| {
+        cbor::to_bytes(|to| {
+            to.array(2)?.u64(boot.to_bits())?;
+            to.bytes(&vec![0; filling]).map(drop)
+        })
+    };
+    let filling = room.saturating_sub(write(0).len());
+    // The head of the bytes grows with them, so one in two lengths comes out a byte or two longer.
+    write(filling)
 }
 
 fn builder<'k>(
@@ -297,19 +328,21 @@ fn read(handshake: &mut HandshakeState, message: &[u8]) -> Result<Vec<u8>, Hands
 
 fn decode_boot(payload: &[u8]) -> Result<Boot, DecodeError> {
     let mut from = Decoder::new(payload);
-    cbor::array(&mut from, 1)?;
+    cbor::array(&mut from, 2)?;
     let boot = cbor::boot(&mut from)?;
+    from.bytes()?;
     cbor::end(&from)?;
     Ok(boot)
 }
 
 fn decode_welcome(payload: &[u8]) -> Result<Welcome, DecodeError> {
     let mut from = Decoder::new(payload);
-    cbor::array(&mut from, 3)?;
+    cbor::array(&mut from, 4)?;
     let welcome = Welcome {
         connection: Connection(from.u32()?),
         node: cbor::label(&mut from)?,
         gateway: cbor::boot(&mut from)?,
+        resumption: cbor::cookie(&mut from)?,
     };
     cbor::end(&from)?;
     Ok(welcome)

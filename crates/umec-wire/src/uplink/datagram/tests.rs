@@ -13,16 +13,31 @@ fn datagrams_have_the_bytes_of_the_table() {
         number,
         bytes: &tag,
     };
-    let noise = [0xaa, 0xbb];
+    let noise = [0xaa; MIN_HELLO];
+    let cookie = Cookie([0xcc; 17]);
+    let hello = Hello {
+        modem,
+        cookie: None,
+        noise: &noise,
+    };
+    assert_eq!(hello.echo(), [0xaa; ECHO]);
     for (datagram, head) in [
+        (Datagram::Hello(hello.clone()), "2006706f6c652d3700aaaa"),
         (
             Datagram::Hello(Hello {
-                modem,
-                noise: &noise,
+                cookie: Some(cookie),
+                ..hello
             }),
-            "2006706f6c652d37aabb",
+            "2006706f6c652d3711ccccccccccccccccccccccccccccccccccaaaa",
         ),
-        (Datagram::Welcome(&noise), "21aabb"),
+        (Datagram::Welcome(&noise), "21aaaa"),
+        (
+            Datagram::Retry(Retry {
+                echo: [0xee; ECHO],
+                cookie,
+            }),
+            "23eeeeeeeeeeeeeeeecccccccccccccccccccccccccccccccccc",
+        ),
         (Datagram::Unknown(Connection(7)), "2200000007"),
         (
             Datagram::Sealed(sealed(Lane::Data, Way::Up, 0)),
@@ -61,6 +76,9 @@ fn version_1_and_damaged_datagrams_are_refused_by_name() {
         &[0x20, 3, b'a'],
         &[0x20, 1, b'a'],
         &[0x21],
+        &[0x20, 1, b'a', 0, 1],
+        &[0x23; 25],
+        &[0x23; 27],
         &[0x22, 1, 2, 3],
         &[0x22, 1, 2, 3, 4, 5],
         &[0x30, 1, 2, 3],
@@ -74,10 +92,9 @@ fn version_1_and_damaged_datagrams_are_refused_by_name() {
             "{bytes:?}"
         );
     }
-    assert_eq!(
-        Datagram::decode(&[0x20, 1, b'A', 1]),
-        Err(DatagramError::Name)
-    );
+    let mut unnamed = vec![0x20, 1, b'A', 0];
+    unnamed.resize(MIN_HELLO, 1);
+    assert_eq!(Datagram::decode(&unnamed), Err(DatagramError::Name));
     let mut long = vec![0x30, 1, 2, 3, 4, 0x40, 0x3f];
     long.extend([0; TAG]);
     assert_eq!(Datagram::decode(&long), Err(DatagramError::Number));

@@ -11,11 +11,12 @@ fn welcome() -> Welcome {
         connection: Connection(99),
         node: NodeName::new("pole-7").unwrap(),
         gateway: Boot::from_bits(5),
+        resumption: Cookie([9; 17]),
     }
 }
 
 fn begin(ephemeral: u8) -> Initiation {
-    Initiation::begin(&modem(), &KEY, Boot::from_bits(3), [ephemeral; 32]).unwrap()
+    Initiation::begin(&modem(), &KEY, Boot::from_bits(3), None, [ephemeral; 32]).unwrap()
 }
 
 fn respond(hello: &[u8], key: &Key) -> Result<(Session, Vec<u8>, Boot), HandshakeError> {
@@ -125,4 +126,45 @@ fn a_key_is_64_hexadecimal_digits_and_is_not_shown() {
     assert_eq!(format!("{key:?}"), "Key(…)");
     assert_eq!("07".parse::<Key>(), Err(KeyError));
     assert_eq!("zz".repeat(32).parse::<Key>(), Err(KeyError));
+}
+
+#[test]
+fn no_answer_is_longer_than_the_hello() {
+    let long = "a".repeat(63);
+    let modem = ModemName::new("a").unwrap();
+    let welcome = Welcome {
+        connection: Connection(u32::MAX),
+        node: NodeName::new(&long).unwrap(),
+        gateway: Boot::from_bits(u64::MAX),
+        resumption: Cookie([9; 17]),
+    };
+    for cookie in [None, Some(Cookie([1; 17]))] {
+        for boot in [0, u64::MAX] {
+            let boot = Boot::from_bits(boot);
+            let initiation = Initiation::begin(&modem, &KEY, boot, cookie, [1; 32]).unwrap();
+            let hello = initiation.hello();
+            let Ok(Datagram::Hello(decoded)) = Datagram::decode(hello) else {
+                panic!("a hello")
+            };
+            let (_, answer, _) = answer(&decoded, &KEY, &welcome, [2; 32]).unwrap();
+            assert!(answer.len() <= hello.len() && hello.len() <= datagram::MIN_HELLO + 2);
+            assert_eq!(
+                Datagram::decode(&hello[..datagram::MIN_HELLO - 1]),
+                Err(datagram::DatagramError::Length)
+            );
+        }
+    }
+}
+
+#[test]
+fn an_overheard_hello_is_of_no_use_with_another_cookie() {
+    let initiation = begin(1);
+    let Ok(Datagram::Hello(overheard)) = Datagram::decode(initiation.hello()) else {
+        panic!("a hello")
+    };
+    let with_own_cookie = Hello {
+        cookie: Some(Cookie([1; 17])),
+        ..overheard
+    };
+    assert!(answer(&with_own_cookie, &KEY, &welcome(), [2; 32]).is_err());
 }
