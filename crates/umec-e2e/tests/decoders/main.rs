@@ -13,6 +13,7 @@
 mod edge_api;
 mod gateway;
 mod modbus;
+mod original;
 mod spec;
 mod storm;
 mod uplink;
