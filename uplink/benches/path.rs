@@ -105,6 +105,7 @@ async fn start_gateway(folder: &Path, bootstrap: &str) -> anyhow::Result<(Node, 
                 partitions: 6,
                 replication: 1,
             },
+            original: None,
         },
     };
     let run = umec_gateway::run(process, node.clone());

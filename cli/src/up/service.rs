@@ -248,6 +248,7 @@ impl Service {
                     partitions: 1,
                     replication: 1,
                 },
+                original: None,
             },
         })
     }

@@ -4,6 +4,7 @@
 
 mod client;
 pub mod follow;
+pub mod group;
 pub mod producer;
 pub mod scan;
 pub mod topic;
@@ -12,7 +13,8 @@ use bytes::Bytes;
 
 pub use client::{KafkaState, Watched};
 pub use follow::Follow;
-pub use producer::{Deliveries, Delivery, Place, Producer, SendError};
+pub use group::{Group, GroupError};
+pub use producer::{Deliveries, Delivery, Place, Plain, Producer, SendError};
 pub use scan::{Offsets, ScanError, read_to_end};
 pub use topic::EnsureError;
 use umec_wire::kafka::KafkaTopic;

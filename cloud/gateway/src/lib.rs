@@ -5,6 +5,7 @@ mod figures;
 pub mod kafka;
 mod keeper;
 pub mod machine;
+pub mod original;
 pub mod record;
 mod recovery;
 pub mod request;

@@ -24,6 +24,7 @@ use crate::figures::Figures;
 use crate::kafka::{Deliveries, Follow, Incoming, KafkaState, Producer, SendError, Watched};
 use crate::keeper::Keeper;
 use crate::machine::{Action, Admission, Machine, Parameters};
+use crate::original;
 use crate::recovery::{self, Recovered};
 
 /// What this program is.
@@ -57,6 +58,7 @@ pub async fn run(process: Process<GatewaySettings>, node: Node) -> anyhow::Resul
         address_file,
         keys,
         kafka,
+        original: originals,
     } = process.settings;
     let socket = UdpSocket::bind(listen)
         .await
@@ -66,6 +68,9 @@ pub async fn run(process: Process<GatewaySettings>, node: Node) -> anyhow::Resul
     let (producer, deliveries) = Producer::open(&kafka, &watched).context("a Kafka producer")?;
     let producer = Arc::new(producer);
     announce(&kafka, &producer)?;
+    if let Some(settings) = originals {
+        original::start(settings, &kafka, Arc::clone(&producer), &watched, &node).await?;
+    }
     if let Some(file) = &address_file {
         write_address(file, address).with_context(|| format!("writing {}", file.display()))?;
     }

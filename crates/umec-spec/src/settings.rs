@@ -8,6 +8,7 @@ pub mod edge_api;
 pub mod gateway;
 pub mod modbus;
 pub mod modbus_line;
+pub mod original;
 pub mod plugin;
 pub mod stream;
 pub mod uplink;

@@ -301,6 +301,15 @@ impl IotStatus {
             Self::OffNominal => 2,
         }
     }
+
+    /// The name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nominal => "nominal",
+            Self::Idle => "idle",
+            Self::OffNominal => "off-nominal",
+        }
+    }
 }
 
 impl Verdict {

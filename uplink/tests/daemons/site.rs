@@ -80,6 +80,7 @@ impl Cloud {
                 partitions: 3,
                 replication: 1,
             },
+            original: None,
         };
         let mut cloud = Self {
             settings,

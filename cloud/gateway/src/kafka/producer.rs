@@ -36,6 +36,21 @@ pub struct Producer {
     is_embedded: bool,
 }
 
+/// A record of any topic.
+#[derive(Debug, Clone, Copy)]
+pub struct Plain<'a> {
+    /// The topic.
+    pub topic: &'a str,
+    /// The key.
+    pub key: Option<&'a str>,
+    /// Its time in milliseconds since 1970; that of writing where absent.
+    pub time: Option<i64>,
+    /// Names and values.
+    pub headers: &'a [(String, bytes::Bytes)],
+    /// The value.
+    pub value: Option<&'a [u8]>,
+}
+
 /// What became of records.
 #[derive(Debug)]
 pub struct Deliveries {
@@ -137,22 +152,36 @@ impl Producer {
 
     /// Hands a record over; `token` comes back with its delivery. Never waits.
     pub fn send(&self, token: u64, record: &Outgoing) -> Result<(), SendError> {
+        let record = Plain {
+            topic: record.topic.name(),
+            key: Some(&record.key),
+            time: Some(record.time),
+            headers: &record.headers,
+            value: record.value.as_deref(),
+        };
+        self.send_plain(token, &record)
+    }
+
+    /// The same for a record of any topic.
+    pub fn send_plain(&self, token: u64, record: &Plain<'_>) -> Result<(), SendError> {
         if self.room() == 0 {
             return Err(SendError::Full);
         }
-        let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
-        for (key, value) in &record.headers {
-            headers = headers.insert(Header {
-                key,
-                value: Some(value.as_ref()),
-            });
-        }
         let mut out: BaseRecord<'_, str, [u8], Box<u64>> =
-            BaseRecord::with_opaque_to(record.topic.name(), Box::new(token))
-                .key(record.key.as_str())
-                .timestamp(record.time)
-                .headers(headers);
-        out.payload = record.value.as_deref();
+            BaseRecord::with_opaque_to(record.topic, Box::new(token));
+        if !record.headers.is_empty() {
+            let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
+            for (key, value) in record.headers {
+                headers = headers.insert(Header {
+                    key,
+                    value: Some(value.as_ref()),
+                });
+            }
+            out = out.headers(headers);
+        }
+        out.key = record.key;
+        out.timestamp = record.time;
+        out.payload = record.value;
         // Counted before it is handed over: its report may come at once.
         self.outstanding.fetch_add(1, Ordering::Relaxed);
         self.inner.send(out).map_err(|(error, _)| {
@@ -178,19 +207,10 @@ impl Producer {
         self.inner.flush(deadline)
     }
 
-    pub(super) fn create_embedded(
-        &self,
-        topic: KafkaTopic,
-        partitions: i32,
-    ) -> Result<(), KafkaError> {
-        let partitions = if topic == KafkaTopic::Marks {
-            1
-        } else {
-            partitions
-        };
+    pub(super) fn create_embedded(&self, topic: &str, partitions: i32) -> Result<(), KafkaError> {
         match self.inner.client().mock_cluster() {
             None => Ok(()),
-            Some(cluster) => match cluster.create_topic(topic.name(), partitions, 1) {
+            Some(cluster) => match cluster.create_topic(topic, partitions, 1) {
                 Err(KafkaError::MockCluster(RDKafkaErrorCode::TopicAlreadyExists)) => Ok(()),
                 other => other,
             },

@@ -41,9 +41,6 @@ pub async fn ensure(
     if producer.is_embedded() {
         return ensure_embedded(producer, settings);
     }
-    let admin: AdminClient<Watched> = client_config(producer.bootstrap())
-        .create_with_context(watched.clone())
-        .map_err(EnsureError::Ask)?;
     let new = |topic: KafkaTopic| {
         // One key space of the gateway's own needs no partitions.
         let partitions = if topic == KafkaTopic::Marks {
@@ -64,11 +61,43 @@ pub async fn ensure(
         }
     };
     let topics: Vec<_> = KafkaTopic::ALL.into_iter().map(new).collect();
+    create(producer, watched, &topics).await
+}
+
+/// Creates topics of one partition, as those of the original system are.
+pub async fn ensure_plain(
+    producer: &Producer,
+    settings: &Kafka,
+    watched: &Watched,
+    names: &[String],
+) -> Result<(), EnsureError> {
+    if producer.is_embedded() {
+        let mut names = names.iter();
+        return names.try_for_each(|name| {
+            let created = producer.create_embedded(name, 1);
+            created.map_err(EnsureError::Ask)
+        });
+    }
+    let names = names.iter();
+    let topics: Vec<_> = names
+        .map(|name| NewTopic::new(name, 1, TopicReplication::Fixed(settings.replication)))
+        .collect();
+    create(producer, watched, &topics).await
+}
+
+async fn create(
+    producer: &Producer,
+    watched: &Watched,
+    topics: &[NewTopic<'_>],
+) -> Result<(), EnsureError> {
+    let admin: AdminClient<Watched> = client_config(producer.bootstrap())
+        .create_with_context(watched.clone())
+        .map_err(EnsureError::Ask)?;
     let options = AdminOptions::new()
         .request_timeout(Some(DEADLINE))
         .operation_timeout(Some(DEADLINE));
     let results = admin
-        .create_topics(&topics, &options)
+        .create_topics(topics, &options)
         .await
         .map_err(EnsureError::Ask)?;
     for result in results {
@@ -82,8 +111,12 @@ pub async fn ensure(
 
 fn ensure_embedded(producer: &Producer, settings: &Kafka) -> Result<(), EnsureError> {
     for topic in KafkaTopic::ALL {
+        let partitions = match topic {
+            KafkaTopic::Marks => 1,
+            _ => settings.partitions,
+        };
         producer
-            .create_embedded(topic, settings.partitions)
+            .create_embedded(topic.name(), partitions)
             .map_err(EnsureError::Ask)?;
     }
     Ok(())

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::original::OriginalSettings;
+
 /// The settings of a gateway. The process's secrets folder is not used: keys have one of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -19,6 +21,9 @@ pub struct GatewaySettings {
     pub keys: PathBuf,
     /// The Kafka cluster.
     pub kafka: Kafka,
+    /// Original modems, which speak version 1 of the protocol; none where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<OriginalSettings>,
 }
 
 /// Where records go.

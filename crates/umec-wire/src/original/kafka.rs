@@ -50,10 +50,21 @@ pub struct Sampled {
     pub data: i64,
 }
 
+/// A record of [`DOWNSTREAM_REQUEST`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// The carrier to switch to.
+    pub carrier: Carrier,
+    /// The modem, by the name of its node: the member `modem`, which the original does not have.
+    pub modem: Option<String>,
+}
+
 #[derive(Debug, Deserialize)]
-struct Request {
+struct Written {
     r#type: String,
     metadata: String,
+    #[serde(default)]
+    modem: Option<String>,
 }
 
 /// The value of a record in a device's topic.
@@ -79,12 +90,15 @@ pub fn request(carrier: Carrier) -> String {
 }
 
 /// Reads a record of [`DOWNSTREAM_REQUEST`].
-pub fn read_request(value: &[u8]) -> Result<Carrier, RequestError> {
-    let request: Request = serde_json::from_slice(value).map_err(RequestError::Shape)?;
-    if request.r#type != PERFORM {
-        return Err(RequestError::Type(request.r#type));
+pub fn read_request(value: &[u8]) -> Result<Request, RequestError> {
+    let written: Written = serde_json::from_slice(value).map_err(RequestError::Shape)?;
+    if written.r#type != PERFORM {
+        return Err(RequestError::Type(written.r#type));
     }
-    Ok(request.metadata.parse()?)
+    Ok(Request {
+        carrier: written.metadata.parse()?,
+        modem: written.modem,
+    })
 }
 
 /// A time as Python's `isoformat` writes it.
