@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use umec_wire::status::{Identity, Limits};
+use umec_wire::status::{Identity, MetricBirth};
 use umec_wire::{
-    Boot, DeviceName, MessageId, MetricName, Reading, Reason, Sequence, Series, Span, Status,
-    Timestamp, Unit, Value, senml,
+    Boot, DeviceName, MessageId, MetricName, Reading, Reason, Sequence, Series, Status, Timestamp,
+    Unit, Value, senml,
 };
 
 use crate::sse::Sent;
@@ -86,29 +86,13 @@ pub struct Device {
     pub reason: Option<Reason>,
     /// What it measures.
     #[serde(default)]
-    pub metrics: Vec<Metric>,
+    pub metrics: Vec<MetricBirth>,
     /// The metrics that give no good value, and why.
     #[serde(default)]
     pub problems: BTreeMap<MetricName, Reason>,
     /// The latest value of each metric.
     #[serde(default)]
     pub latest: BTreeMap<MetricName, Latest>,
-}
-
-/// A metric.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Metric {
-    /// Its name.
-    pub name: MetricName,
-    /// Its unit.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unit: Option<Unit>,
-    /// How often it is sampled.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub every: Option<Span>,
-    /// What may be written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub write: Option<Limits>,
 }
 
 /// The latest value of a metric.

@@ -8,4 +8,5 @@ pub mod modbus_plan;
 pub mod plan;
 pub mod resource;
 pub mod settings;
+pub mod wave;
 pub mod yaml;

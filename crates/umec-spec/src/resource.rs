@@ -14,7 +14,6 @@ mod one_machine;
 mod problem;
 mod profile;
 mod read;
-mod simulation;
 mod uplink;
 
 use std::collections::BTreeMap;
@@ -25,13 +24,13 @@ use umec_wire::{Label, NodeName};
 
 use crate::settings::Pattern;
 
+pub use crate::wave::Simulation;
 pub use bytes::{Bytes, BytesError};
 pub use device::{CustomDevice, Device, ModbusDevice};
 pub use edge_api::EdgeApi;
 pub use edge_node::{Bus, EdgeNode, Store, Sync, SyncError};
 pub use problem::{Problem, ResourceError, What};
 pub use profile::{CustomMetric, DeviceProfile, Metric, ModbusMetric, ModbusProfile};
-pub use simulation::Simulation;
 pub use uplink::{Identity, KeyIdentity, Path, Uplink};
 
 /// The version that every resource names.

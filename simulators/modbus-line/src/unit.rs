@@ -173,7 +173,7 @@ impl Unit {
                 wave:
                     Wave::Follow {
                         setpoint,
-                        coil,
+                        switch,
                         rest,
                         time,
                     },
@@ -185,7 +185,7 @@ impl Unit {
             };
             let (value, since) = *followed;
             let switched_on = self
-                .number_at(Table::Coil, *coil, now)
+                .number_at(Table::Coil, *switch, now)
                 .is_some_and(|on| on >= 0.5);
             let target = if switched_on {
                 self.number_at(Table::Holding, *setpoint, now)

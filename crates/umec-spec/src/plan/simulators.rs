@@ -8,7 +8,7 @@ use umec_wire::{Label, Span};
 
 use super::Node;
 use super::plugins::{MODBUS, plugin_of, register};
-use crate::resource::{Device, DeviceProfile, Metric, ModbusMetric, Resource, Simulation};
+use crate::resource::{Device, DeviceProfile, Metric, ModbusMetric, Resource};
 use crate::settings::modbus::{Register, RegisterType, Serial, Transport};
 use crate::settings::modbus_line::{
     ModbusLineSettings, Offer, SimulatedLine, SimulatedRegister, SimulatedUnit, Wave,
@@ -108,35 +108,16 @@ fn simulated_registers(profile: &DeviceProfile) -> Vec<SimulatedRegister> {
 }
 
 fn wave(profile: &DeviceProfile, metric: &Metric, register: &Register) -> Wave {
-    match metric.simulate.clone() {
-        None => fitting(profile, metric, register),
-        Some(Simulation::Constant { value }) => Wave::Constant { value },
-        Some(Simulation::Sine { min, max, period }) => Wave::Sine { min, max, period },
-        Some(Simulation::Saw { min, max, period }) => Wave::Saw { min, max, period },
-        Some(Simulation::Square { min, max, period }) => Wave::Square { min, max, period },
-        Some(Simulation::Counter { start, per_second }) => Wave::Counter { start, per_second },
-        Some(Simulation::Text { text }) => Wave::Text { text },
-        Some(Simulation::Follow {
-            setpoint,
-            switch,
-            rest,
-            time,
-        }) => {
-            // Both are metrics of the profile: anything else is refused on reading.
-            let address = |name| {
-                let metric = profile.metrics.iter().find(|m| m.name == name);
-                metric
-                    .and_then(|m| m.modbus.as_ref())
-                    .map_or(0, |m: &ModbusMetric| m.address)
-            };
-            Wave::Follow {
-                setpoint: address(setpoint),
-                coil: address(switch),
-                rest,
-                time,
-            }
-        }
-    }
+    let Some(simulation) = metric.simulate.clone() else {
+        return fitting(profile, metric, register);
+    };
+    // Both are metrics of the profile: anything else is refused on reading.
+    simulation.addressed(|name| {
+        let metric = profile.metrics.iter().find(|m| m.name == name);
+        metric
+            .and_then(|m| m.modbus.as_ref())
+            .map_or(0, |m: &ModbusMetric| m.address)
+    })
 }
 
 /// What a metric might show that says nothing about it.
@@ -357,7 +338,7 @@ mod tests {
         );
         let follow = Wave::Follow {
             setpoint: 10,
-            coil: 4,
+            switch: 4,
             rest: 17.0,
             time: Span::from_secs(60),
         };

@@ -90,67 +90,9 @@ pub struct SimulatedRegister {
     pub writable: bool,
 }
 
-/// A value over time, before scale and offset are taken out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
-#[serde(tag = "kind", deny_unknown_fields)]
-pub enum Wave {
-    /// Always the same.
-    Constant {
-        /// The value; a bit is on from 0.5.
-        value: f64,
-    },
-    /// A sine.
-    Sine {
-        /// The lowest.
-        min: f64,
-        /// The highest.
-        max: f64,
-        /// The time of one wave.
-        period: Span,
-    },
-    /// A line upwards, and down at once.
-    Saw {
-        /// The lowest.
-        min: f64,
-        /// The highest.
-        max: f64,
-        /// The time of one wave.
-        period: Span,
-    },
-    /// The lower half of the time `min`, then `max`.
-    Square {
-        /// The lowest.
-        min: f64,
-        /// The highest.
-        max: f64,
-        /// The time of one wave.
-        period: Span,
-    },
-    /// A count that grows.
-    Counter {
-        /// Where it begins.
-        start: f64,
-        /// How much it grows in a second.
-        per_second: f64,
-    },
-    /// A text.
-    Text {
-        /// The text.
-        text: String,
-    },
-    /// Follows another register of the same unit slowly: a room and its heater.
-    Follow {
-        /// The other register's address in the holding table.
-        setpoint: u16,
-        /// The coil that must be on for it.
-        coil: u16,
-        /// The value while the coil is off.
-        rest: f64,
-        /// The time after which two thirds of the way are done.
-        time: Span,
-    },
-}
+/// A value over time, before scale and offset are taken out. What it follows are addresses of the same
+/// unit, in the holding table and in the coil table.
+pub type Wave = crate::wave::Wave<u16>;
 
 /// Something that goes wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

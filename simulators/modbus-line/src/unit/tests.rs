@@ -81,7 +81,7 @@ fn bits_of_one_register_are_written_together() {
 fn a_room_follows_its_heater() {
     let follow = Wave::Follow {
         setpoint: 10,
-        coil: 0,
+        switch: 0,
         rest: 15.0,
         time: Span::from_secs(60),
     };

@@ -3,11 +3,14 @@
 use std::fmt;
 use std::future::Future;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use tokio::sync::watch;
 
-use crate::bus::AskError;
+use super::state;
+use crate::bus::{AskError, BusState};
 
 /// At most one opening that is under way.
 ///
@@ -27,6 +30,29 @@ impl<T> Opening<T> {
         *slot = None;
         opened
     }
+
+    /// Opens as soon as the server is there; waits a moment after a failure, so that whoever tries
+    /// again does so at ease. Cancel safe.
+    pub(crate) async fn when_connected<F>(
+        &mut self,
+        mut state: watch::Receiver<BusState>,
+        pause: Duration,
+        create: F,
+    ) -> Result<T, AskError>
+    where
+        T: Send,
+        F: Future<Output = Result<T, AskError>> + Send + 'static,
+    {
+        let fresh = async move {
+            state::connected(&mut state).await;
+            let opened = create.await;
+            if opened.is_err() {
+                tokio::time::sleep(pause).await;
+            }
+            opened
+        };
+        self.advance(fresh).await
+    }
 }
 
 impl<T> Default for Opening<T> {
@@ -43,8 +69,6 @@ impl<T> fmt::Debug for Opening<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[tokio::test(start_paused = true)]

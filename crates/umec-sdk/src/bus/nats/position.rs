@@ -100,20 +100,15 @@ impl NatsPosition {
     pub(crate) async fn next(&mut self) -> Option<Raw> {
         loop {
             let Some(pull) = &mut self.pull else {
-                let mut state = self.state.clone();
+                let state = self.state.clone();
                 self.state.mark_unchanged();
                 let create = self.create();
-                let opened = self.opening.advance(async move {
-                    state::connected(&mut state).await;
-                    let opened = create.await;
-                    if let Err(error) = &opened {
-                        warn!(error = chain(error), "the position cannot be opened yet");
-                        tokio::time::sleep(PAUSE).await;
+                let opened = self.opening.when_connected(state, PAUSE, create);
+                match opened.await {
+                    Ok(opened) => {
+                        self.adopt(opened);
                     }
-                    opened
-                });
-                if let Ok(opened) = opened.await {
-                    self.adopt(opened);
+                    Err(error) => warn!(error = chain(&error), "the position cannot be opened yet"),
                 }
                 continue;
             };

@@ -11,7 +11,6 @@ use super::Nats;
 use super::api::{ConsumerConfig, Deliver};
 use super::opening::Opening;
 use super::pull::{Lost, Pull};
-use super::state;
 use crate::bus::follow::Item;
 use crate::bus::{AskError, BusState, Filter, Start};
 use crate::telemetry::chain;
@@ -75,23 +74,20 @@ impl NatsReader {
     pub(crate) async fn next(&mut self) -> Option<Item> {
         loop {
             let Some(pull) = &mut self.pull else {
-                let mut state = self.state.clone();
+                let state = self.state.clone();
                 self.state.mark_unchanged();
                 let create = self.create();
-                let opened = self.opening.advance(async move {
-                    state::connected(&mut state).await;
-                    let opened = create.await;
-                    if let Err(error) = &opened {
-                        debug!(error = chain(error), "the stream cannot be followed yet");
-                        tokio::time::sleep(PAUSE).await;
+                let opened = self.opening.when_connected(state, PAUSE, create);
+                match opened.await {
+                    Ok(opened) => {
+                        let first = self.history.is_none();
+                        self.adopt(opened);
+                        if first && self.history == Some(0) {
+                            return Some(Item::CaughtUp);
+                        }
                     }
-                    opened
-                });
-                if let Ok(opened) = opened.await {
-                    let first = self.history.is_none();
-                    self.adopt(opened);
-                    if first && self.history == Some(0) {
-                        return Some(Item::CaughtUp);
+                    Err(error) => {
+                        debug!(error = chain(&error), "the stream cannot be followed yet")
                     }
                 }
                 continue;
