@@ -13,7 +13,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use bytes::Bytes;
 use tokio::net::UdpSocket;
 use tracing::info_span;
 use umec_e2e::kafka::Broker;
@@ -21,10 +20,10 @@ use umec_sdk::{Clock, Node};
 use umec_spec::settings::gateway::{GatewaySettings, Kafka};
 use umec_spec::settings::{AdminSettings, Process};
 use umec_uplink::machine::{Action, Machine, Parameters, Renewal};
-use umec_wire::uplink::{Entry, EntryKind, Key, Now};
+use umec_wire::uplink::{Content, Entry, Key, Now};
 use umec_wire::{
-    Boot, DeviceName, MessageId, MetricName, ModemName, NodeName, Pack, Reading, Sequence, Series,
-    Span, Timestamp, Value, senml,
+    Boot, DeviceName, MessageId, MetricName, ModemName, NodeName, Reading, Sequence, Series, Span,
+    Timestamp, Value,
 };
 
 /// How long each measurement takes.
@@ -272,28 +271,16 @@ fn entry(boot: Boot, sequence: u64, now: Timestamp) -> Entry {
         unit: None,
         value: Value::number(21.5).expect("finite"),
     };
-    let pack = Pack {
-        node: NodeName::new("pole-7").expect("a label"),
-        device: device.clone(),
-        readings: vec![reading],
-    };
     Entry {
-        kind: EntryKind::Readings,
         id: MessageId {
             device,
             boot,
             sequence: Sequence::new(sequence).unwrap_or(Sequence::FIRST),
         },
         floor: Sequence::FIRST,
-        time: None,
         trace: None,
-        headers: Vec::new(),
-        body: encoded(&pack),
+        content: Content::Readings(vec![reading]),
     }
-}
-
-fn encoded(pack: &Pack) -> Bytes {
-    senml::encode(senml::Format::Cbor, pack)
 }
 
 /// What this process has used of the processors (`utime` and `stime`, fields 14 and 15 of proc(5)).

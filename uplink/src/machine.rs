@@ -10,8 +10,11 @@
 
 mod commands;
 mod floors;
+mod layouts;
 mod link;
 mod outgoing;
+mod packing;
+mod waiting;
 mod window;
 
 use std::collections::VecDeque;
@@ -172,6 +175,9 @@ impl Machine {
             Some(Down::Setting(setting)) => self.commands.setting(now, &setting),
             Some(Down::Challenge(number)) => self.send(now.steady, &Up::Answer(number)),
             Some(Down::ProbeArrived(_)) => {}
+            Some(Down::UnknownLayouts { batch, layouts }) => {
+                self.outgoing.unknown_layouts(batch, &layouts);
+            }
             Some(Down::ResultsReceived(ids)) => self.commands.results_received(&ids),
             Some(Down::Alive { refusing }) => {
                 if self.link.alive(refusing) {

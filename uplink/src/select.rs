@@ -2,11 +2,11 @@
 
 use umec_sdk::bus::Message;
 use umec_spec::settings::uplink::{Selection, SelectionKind};
-use umec_wire::senml::Format;
 use umec_wire::subject::Target;
 use umec_wire::topic::PayloadError;
-use umec_wire::uplink::{Entry, EntryKind};
-use umec_wire::{Aggregates, Pack, Reading, Readings, Sequence, Timestamp, header, senml};
+use umec_wire::trace::TraceParent;
+use umec_wire::uplink::{Content, Entry, EntryKind};
+use umec_wire::{Aggregates, Pack, Reading, Readings, Sequence, Timestamp, header};
 
 /// The targets of the stream among which something may be chosen.
 pub(crate) fn targets(selections: &[Selection]) -> Vec<Target> {
@@ -36,27 +36,30 @@ pub(crate) fn entry(
     if chosen.is_empty() {
         return Ok(None);
     }
-    let (time, headers, body) = match entry_kind {
+    let content = match entry_kind {
         EntryKind::Readings => match pack(&chosen, message.decode::<Readings>()?) {
-            Some(pack) => (None, Vec::new(), senml::encode(Format::Cbor, &pack)),
+            Some(pack) => Content::Readings(pack.readings),
             None => return Ok(None),
         },
         EntryKind::Aggregates => match pack(&chosen, message.decode::<Aggregates>()?) {
-            Some(pack) => (None, Vec::new(), senml::encode(Format::Cbor, &pack)),
+            Some(pack) => Content::Aggregates(pack.readings),
             None => return Ok(None),
         },
-        EntryKind::Events => (None, event_headers(message), message.body.clone()),
-        EntryKind::Status => (Some(stored_at), Vec::new(), message.body.clone()),
+        EntryKind::Events => Content::Event {
+            headers: event_headers(message),
+            data: message.body.clone(),
+        },
+        EntryKind::Status => Content::Status {
+            time: stored_at,
+            body: message.body.clone(),
+        },
     };
     Ok(Some(Entry {
-        kind: entry_kind,
         id: message.id.clone(),
         // The machine sets it.
         floor: Sequence::FIRST,
-        time,
-        trace: message.trace,
-        headers,
-        body,
+        trace: message.trace.filter(TraceParent::is_sampled),
+        content,
     }))
 }
 

@@ -91,6 +91,11 @@ impl Figures {
             ("replayed", now.replayed, before.replayed),
             ("broken", now.broken, before.broken),
             ("not-understood", now.not_understood, before.not_understood),
+            (
+                "unknown-layout",
+                now.unknown_layouts,
+                before.unknown_layouts,
+            ),
         ] {
             count(&self.refused, reason, now - before);
         }

@@ -11,6 +11,7 @@
 mod admission;
 mod assembly;
 mod commands;
+mod layouts;
 mod marks;
 mod modem;
 mod sessions;

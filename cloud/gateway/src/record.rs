@@ -7,64 +7,66 @@ use umec_wire::event::Event;
 use umec_wire::kafka::{self, KafkaTopic};
 use umec_wire::subject::Subject;
 use umec_wire::topic::{Headers, PayloadError};
-use umec_wire::uplink::{Entry, EntryKind};
-use umec_wire::{ModemName, NodeName, Timestamp, senml, trace};
+use umec_wire::uplink::{Content, Entry, EntryKind};
+use umec_wire::{MessageId, ModemName, NodeName, Pack, Timestamp, senml, trace};
 
 use crate::kafka::Outgoing;
 
-/// Makes the record of an entry. Packs are written as JSON, as on the bus, whatever they came as.
+/// Makes the record of an entry. Packs are written as JSON, as on the bus.
 pub fn of_entry(
     modem: &ModemName,
     node: &NodeName,
-    entry: &Entry,
+    entry: Entry,
 ) -> Result<Outgoing, PayloadError> {
+    let Entry {
+        id, trace, content, ..
+    } = entry;
+    let kind = content.kind();
     let subject = Subject {
         node: node.clone(),
-        device: entry.id.device.clone(),
-        target: entry.kind.target(),
+        device: id.device.clone(),
+        target: kind.target(),
     };
     let headers =
-        |time, content_type: &str| kafka::headers(&subject, &entry.id, modem, time, content_type);
-    let (topic, time, mut headers, body) = match entry.kind {
-        EntryKind::Readings | EntryKind::Aggregates => {
-            let pack = senml::decode(senml::Format::Cbor, node, &subject.device, &entry.body)
-                .map_err(PayloadError::Pack)?;
-            let sampled = pack.readings.iter().map(|reading| reading.time).min();
+        |time, content_type: &str| kafka::headers(&subject, &id, modem, time, content_type);
+    let (topic, time, mut headers, body) = match content {
+        Content::Readings(readings) | Content::Aggregates(readings) => {
+            let topic = match kind {
+                EntryKind::Aggregates => KafkaTopic::Aggregates,
+                _ => KafkaTopic::Readings,
+            };
+            let sampled = readings.iter().map(|reading| reading.time).min();
             let time = sampled.unwrap_or_default();
             let format = senml::Format::Json;
-            let topic = match entry.kind {
-                EntryKind::Readings => KafkaTopic::Readings,
-                _ => KafkaTopic::Aggregates,
+            let pack = Pack {
+                node: node.clone(),
+                device: id.device.clone(),
+                readings,
             };
             let body = senml::encode(format, &pack);
             (topic, time, headers(time, format.content_type()), body)
         }
-        EntryKind::Events => {
+        Content::Event { headers, data } => {
             let header = |name: &str| {
-                let mut found = entry.headers.iter();
+                let mut found = headers.iter();
                 let found = found.find(|(known, _)| known.eq_ignore_ascii_case(name));
                 found.map(|(_, value)| value.as_str())
             };
-            let event = Event::decode("ce-", &header, &entry.body)?;
-            (
-                KafkaTopic::Events,
-                event.time,
-                event_headers(&event, modem, entry),
-                entry.body.clone(),
-            )
+            let event = Event::decode("ce-", &header, &data)?;
+            let headers = event_headers(&event, modem, &id);
+            (KafkaTopic::Events, event.time, headers, data)
         }
-        EntryKind::Status => {
-            let time = entry.time.unwrap_or_default();
+        Content::Status { time, body } => {
             let headers = headers(time, "application/json");
-            (KafkaTopic::Status, time, headers, entry.body.clone())
+            (KafkaTopic::Status, time, headers, body)
         }
     };
-    if let Some(trace) = &entry.trace {
+    if let Some(trace) = trace {
         headers.push((trace::HEADER, trace.to_string()));
     }
     Ok(Outgoing {
         topic,
-        key: kafka::key(node, &entry.id.device),
+        key: kafka::key(node, &id.device),
         time: time.as_millis(),
         headers: owned(headers),
         value: Some(body),
@@ -72,7 +74,7 @@ pub fn of_entry(
 }
 
 /// An event's own attributes, and how it came.
-fn event_headers(event: &Event, modem: &ModemName, entry: &Entry) -> Headers {
+fn event_headers(event: &Event, modem: &ModemName, id: &MessageId) -> Headers {
     let attributes = event.encode("ce_").headers.into_iter();
     let mut headers: Headers = attributes
         .map(|(name, value)| match name {
@@ -81,7 +83,7 @@ fn event_headers(event: &Event, modem: &ModemName, entry: &Entry) -> Headers {
         })
         .collect();
     headers.push((kafka::MODEM, modem.to_string()));
-    headers.push((kafka::MESSAGE_ID, entry.id.to_string()));
+    headers.push((kafka::MESSAGE_ID, id.to_string()));
     headers
 }
 

@@ -24,6 +24,13 @@ pub struct TraceParentError(String);
 
 // === impl TraceParent ===
 
+impl TraceParent {
+    /// Whether whoever began the trace records it (W3C Trace Context section 3.2.2.5).
+    pub const fn is_sampled(&self) -> bool {
+        self.flags & 1 == 1
+    }
+}
+
 impl fmt::Display for TraceParent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let hex = data_encoding::HEXLOWER;

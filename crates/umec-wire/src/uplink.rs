@@ -7,12 +7,13 @@
 //!    A [`cookie`] shows that a caller hears at the address from which it calls.
 //! 2. [`session`]: the Noise handshake `NNpsk0` and the sealing of numbered datagrams, with the
 //!    [`replay`] window of the receiver. Randomness is passed in.
-//! 3. [`message`]: what is sealed, in CBOR: batches of [`entry`]s and their acknowledgements, commands
-//!    and their results, keepalives.
+//! 3. [`message`]: what is sealed: [batches](batch) of [`entry`]s by columns; in CBOR their
+//!    acknowledgements, commands and their results, keepalives.
 //!
 //! [`ranges`] and [`rtt`] are the two pieces of arithmetic that both ends need. The state machines
 //! that give these formats their meaning are `umec-uplink`'s and `umec-gateway`'s.
 
+pub mod batch;
 mod cbor;
 pub mod cookie;
 pub mod datagram;
@@ -27,9 +28,10 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
+pub use batch::{Batch, Layout, LayoutNumber};
 pub use cookie::{Cookie, Cookies};
 pub use datagram::{Connection, Datagram, Lane, Sealed, Way};
-pub use entry::{Entry, EntryKind};
+pub use entry::{Content, Entry, EntryKind};
 pub use message::{Command, Down, Fragment, Setting, Up};
 pub use ranges::Ranges;
 pub use session::{Initiation, Key, Session};

@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
+use umec_wire::DeviceName;
 use umec_wire::uplink::datagram::{MAX_HEADER, TAG};
-use umec_wire::uplink::message::{BATCH_OVERHEAD, FRAGMENT_OVERHEAD, encode_batch};
+use umec_wire::uplink::message::FRAGMENT_OVERHEAD;
 use umec_wire::uplink::rtt::RoundTrip;
-use umec_wire::uplink::{Entry, EntryKind, Fragment, Ranges, Up};
-use umec_wire::{DeviceName, MessageId};
+use umec_wire::uplink::{Batch, Entry, LayoutNumber, Ranges};
 
 use super::floors::Floors;
+use super::layouts::{Layouts, Numbered};
+use super::packing::{self, Packed};
+use super::waiting::Waiting;
 use super::window::Window;
 
 /// How far the messages have got.
@@ -18,7 +21,7 @@ use super::window::Window;
 pub struct Progress {
     /// How many messages wait for acknowledgement, sent or not.
     pub waiting: u64,
-    /// Their bytes.
+    /// Their bytes in memory, roughly.
     pub waiting_bytes: u64,
     /// How many batches are on their way.
     pub in_flight: u64,
@@ -40,13 +43,15 @@ pub(super) struct Outgoing {
     room: usize,
     linger: Duration,
     queue: VecDeque<Waiting>,
-    queue_bytes: usize,
+    /// How many messages may fill a datagram, as far as is known.
+    filling: usize,
+    layouts: Layouts,
     /// States of devices of which an earlier state is on its way. In a compacted topic the last one
     /// written wins, so they go one after the other.
     held: HashMap<DeviceName, VecDeque<Waiting>>,
     state_on_its_way: HashSet<DeviceName>,
     floors: Floors,
-    batches: BTreeMap<u64, Batch>,
+    batches: BTreeMap<u64, OnItsWay>,
     next_number: u64,
     next_order: u64,
     /// What is sealed and sent before anything else: the rest of a batch in fragments.
@@ -67,18 +72,10 @@ struct Totals {
 }
 
 #[derive(Debug)]
-struct Waiting {
-    position: u64,
-    id: MessageId,
-    kind: EntryKind,
-    bytes: Vec<u8>,
-    since: Duration,
-}
-
-#[derive(Debug)]
-struct Batch {
+struct OnItsWay {
     messages: Vec<Waiting>,
-    encoded: Bytes,
+    rows: Bytes,
+    layouts: Vec<Numbered>,
     sent: Option<Sent>,
     times: u32,
 }
@@ -111,7 +108,8 @@ impl Outgoing {
                 .max(2 * FRAGMENT_OVERHEAD),
             linger,
             queue: VecDeque::new(),
-            queue_bytes: 0,
+            filling: 1,
+            layouts: Layouts::new(),
             held: HashMap::new(),
             state_on_its_way: HashSet::new(),
             floors: Floors::default(),
@@ -131,29 +129,19 @@ impl Outgoing {
 
     pub(super) fn offer(&mut self, now: Duration, position: u64, mut entry: Entry) {
         entry.floor = self.floors.taken(&entry.id);
-        let waiting = Waiting {
-            position,
-            kind: entry.kind,
-            bytes: entry.encode(),
-            id: entry.id,
-            since: now,
-        };
+        let layout = self.layouts.of(&entry);
+        let waiting = Waiting::new(now, position, entry, layout);
         self.total.messages += 1;
-        self.total.bytes += waiting.bytes.len();
-        let device = &waiting.id.device;
-        if waiting.kind == EntryKind::Status && !self.state_on_its_way.insert(device.clone()) {
+        self.total.bytes += waiting.bytes;
+        let device = &waiting.entry.id.device;
+        if waiting.is_state() && !self.state_on_its_way.insert(device.clone()) {
             self.held
                 .entry(device.clone())
                 .or_default()
                 .push_back(waiting);
         } else {
-            self.enqueue(waiting);
+            self.queue.push_back(waiting);
         }
-    }
-
-    fn enqueue(&mut self, waiting: Waiting) {
-        self.queue_bytes += waiting.bytes.len();
-        self.queue.push_back(waiting);
     }
 
     /// Takes acknowledgements; gives the positions in the stream that are safe.
@@ -178,6 +166,7 @@ impl Outgoing {
             }
             self.trip.answered();
             self.window.acknowledged();
+            self.layouts.known(&batch.layouts);
             for message in batch.messages {
                 positions.push(message.position);
                 self.settled(&message);
@@ -191,20 +180,29 @@ impl Outgoing {
     }
 
     fn settled(&mut self, message: &Waiting) {
-        self.floors.acknowledged(&message.id);
+        self.floors.acknowledged(&message.entry.id);
         self.total.messages -= 1;
-        self.total.bytes -= message.bytes.len();
+        self.total.bytes -= message.bytes;
         self.total.acknowledged += 1;
-        if message.kind != EntryKind::Status {
+        if !message.is_state() {
             return;
         }
-        let device = &message.id.device;
+        let device = &message.entry.id.device;
         let next = self.held.get_mut(device).and_then(VecDeque::pop_front);
         if let Some(next) = next {
-            self.enqueue(next);
+            self.queue.push_back(next);
         } else {
             self.held.remove(device);
             self.state_on_its_way.remove(device);
+        }
+    }
+
+    /// Takes the word that a batch was not read for want of layouts, and lets it go out with them.
+    pub(super) fn unknown_layouts(&mut self, batch: u64, layouts: &[LayoutNumber]) {
+        self.layouts.unknown(layouts);
+        let batch = self.batches.get_mut(&batch);
+        if batch.is_some_and(|batch| batch.sent.take().is_some()) {
+            self.total.in_flight -= 1;
         }
     }
 
@@ -273,37 +271,45 @@ impl Outgoing {
         self.total.in_flight += 1;
         self.total.sent_again += u64::from(batch.times > 0);
         batch.times = batch.times.saturating_add(1);
-        if batch.encoded.len() <= self.room {
-            return Some(batch.encoded.to_vec());
+        let mut told = Batch {
+            number,
+            definitions: self.layouts.undefined(&batch.layouts),
+            rows: batch.rows.clone(),
+        };
+        let message = told.encode();
+        if message.len() <= self.room {
+            return Some(message);
         }
-        self.fragments = fragments(number, &batch.encoded, self.room);
+        // Fragments of one batch come together from several attempts: they are the same each time.
+        told.definitions.clone_from(&batch.layouts);
+        self.fragments = packing::fragments(number, &told.encode().into(), self.room);
         self.fragments.pop_front()
     }
 
     /// Makes a batch of what waits, when a datagram is full or the first has waited long enough.
     fn collect(&mut self, now: Duration) -> Option<u64> {
         let first = self.queue.front()?;
-        let full = self.queue_bytes + BATCH_OVERHEAD >= self.room;
-        if !full && now < first.since + self.linger {
+        let lingers = now < first.since + self.linger;
+        if lingers && self.queue.len() < self.filling {
             return None;
         }
-        let mut left = self.room.saturating_sub(BATCH_OVERHEAD);
-        let mut messages: Vec<Waiting> = Vec::new();
-        while let Some(next) = self.queue.front() {
-            // A message larger than a datagram goes alone, in fragments.
-            if next.bytes.len() > left && !messages.is_empty() {
-                break;
-            }
-            left = left.saturating_sub(next.bytes.len());
-            self.queue_bytes -= next.bytes.len();
-            messages.extend(self.queue.pop_front());
-        }
         let number = self.next_number;
+        let packed = packing::pack(&self.queue, number, self.room, &self.layouts, self.filling);
+        self.filling = packed.filling(self.room);
+        if lingers && self.queue.len() < self.filling {
+            return None;
+        }
         self.next_number += 1;
-        let encoded = encode_batch(number, messages.iter().map(|m| m.bytes.as_slice()));
-        let batch = Batch {
-            messages,
-            encoded: encoded.into(),
+        let Packed {
+            count,
+            batch,
+            layouts,
+            ..
+        } = packed;
+        let batch = OnItsWay {
+            messages: self.queue.drain(..count).collect(),
+            rows: batch.rows,
+            layouts,
             sent: None,
             times: 0,
         };
@@ -348,22 +354,4 @@ impl Outgoing {
             round_trip: self.trip.smoothed(),
         }
     }
-}
-
-/// Cuts a batch into messages that fit a datagram each.
-fn fragments(number: u64, encoded: &Bytes, room: usize) -> VecDeque<Vec<u8>> {
-    let size = room.saturating_sub(FRAGMENT_OVERHEAD).max(1);
-    let count = u32::try_from(encoded.len().div_ceil(size)).unwrap_or(u32::MAX);
-    let parts = (0..count).zip(encoded.chunks(size));
-    parts
-        .map(|(index, part)| {
-            Up::Fragment(Fragment {
-                number,
-                index,
-                count,
-                bytes: encoded.slice_ref(part),
-            })
-            .encode()
-        })
-        .collect()
 }

@@ -6,9 +6,9 @@ use bytes::Bytes;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use umec_wire::command::{CommandId, CommandResult, Outcome};
-use umec_wire::reading::{Pack, Reading, Series, Value};
-use umec_wire::uplink::{Command, Entry, EntryKind};
-use umec_wire::{Boot, DeviceName, MessageId, MetricName, NodeName, Sequence, Timestamp, senml};
+use umec_wire::reading::{Reading, Series, Value};
+use umec_wire::uplink::{Command, Content, Entry};
+use umec_wire::{Boot, DeviceName, MessageId, MetricName, NodeName, Sequence, Timestamp};
 
 /// What outlives the uplink's process.
 #[derive(Debug, Default)]
@@ -50,23 +50,19 @@ impl Node {
             sequence: Sequence::new(*sequence).unwrap(),
         };
         let position = self.stream.last_key_value().map_or(1, |(last, _)| last + 1);
-        let kind = if dice.random_bool(0.2) {
-            EntryKind::Status
+        let content = if dice.random_bool(0.2) {
+            Content::Status {
+                time: now,
+                body: Bytes::from(format!("{{\"sequence\":{sequence}}}")),
+            }
         } else {
-            EntryKind::Readings
-        };
-        let body = match kind {
-            EntryKind::Status => Bytes::from(format!("{{\"sequence\":{sequence}}}")),
-            _ => pack(dice, &id, now),
+            Content::Readings(readings(dice, now))
         };
         let entry = Entry {
-            kind,
             floor: Sequence::FIRST,
             id,
-            time: Some(now),
             trace: None,
-            headers: Vec::new(),
-            body,
+            content,
         };
         self.stream.insert(position, entry);
     }
@@ -117,8 +113,8 @@ impl Node {
     }
 }
 
-/// A pack, now and then one that needs fragments.
-fn pack(dice: &mut StdRng, id: &MessageId, now: Timestamp) -> Bytes {
+/// Readings, now and then so many that they need fragments.
+fn readings(dice: &mut StdRng, now: Timestamp) -> Vec<Reading> {
     let count = if dice.random_bool(0.02) { 150 } else { 2 };
     let reading = |number: i32| Reading {
         series: Series::raw(MetricName::new(&format!("metric-{number}")).unwrap()),
@@ -126,10 +122,5 @@ fn pack(dice: &mut StdRng, id: &MessageId, now: Timestamp) -> Bytes {
         unit: None,
         value: Value::number(f64::from(number)).unwrap(),
     };
-    let pack = Pack {
-        node: node_name(),
-        device: id.device.clone(),
-        readings: (0..count).map(reading).collect(),
-    };
-    senml::encode(senml::Format::Cbor, &pack)
+    (0..count).map(reading).collect()
 }

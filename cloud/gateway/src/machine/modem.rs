@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
+use umec_wire::uplink::batch::{Batch, BatchError};
 use umec_wire::uplink::{Entry, Ranges};
 use umec_wire::{Boot, MessageId, NodeName, Timestamp};
 
 use super::admission::Bucket;
 use super::assembly::Assembly;
+use super::layouts::Layouts;
 use super::marks::Marks;
 use super::sessions::Sessions;
 
@@ -36,6 +38,7 @@ struct Run {
     /// How many messages of each unfinished batch are not in Kafka.
     open: HashMap<u64, usize>,
     acknowledged: Ranges,
+    layouts: Layouts,
     /// Whether there is something to acknowledge.
     is_owed: bool,
 }
@@ -77,6 +80,16 @@ impl Modem {
     pub(super) fn proven(&mut self, boot: Boot) {
         if boot != self.run.boot {
             self.run = Run::new(boot);
+        }
+    }
+
+    /// Reads the messages of a batch of the uplink's run `boot`.
+    pub(super) fn read(&mut self, boot: Boot, batch: &Batch) -> Result<Vec<Entry>, BatchError> {
+        if boot == self.run.boot {
+            self.run.layouts.read(batch)
+        } else {
+            // Of a run that is over: what it defines itself must do.
+            batch.entries(|_| None)
         }
     }
 
@@ -189,6 +202,7 @@ impl Run {
             boot,
             open: HashMap::new(),
             acknowledged: Ranges::new(),
+            layouts: Layouts::default(),
             is_owed: false,
         }
     }

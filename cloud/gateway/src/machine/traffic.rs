@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use rand::RngExt;
+use umec_wire::uplink::batch::{Batch, BatchError};
 use umec_wire::uplink::{Datagram, Down, Entry, Fragment, Lane, Now, Sealed, Up, Way};
 use umec_wire::{Boot, ModemName};
 
@@ -49,6 +50,8 @@ pub struct Counters {
     pub broken: u64,
     /// Messages that were opened and not understood.
     pub not_understood: u64,
+    /// Batches that were not read for want of a layout; they come again with it.
+    pub unknown_layouts: u64,
 }
 
 impl Machine {
@@ -138,7 +141,7 @@ impl Machine {
 
     fn message(&mut self, now: Now, name: &ModemName, boot: Boot, lane: Lane, message: &Bytes) {
         match Up::decode(message).ok().filter(|m| m.lane() == lane) {
-            Some(Up::Batch { number, entries }) => self.batch(now, name, boot, number, entries),
+            Some(Up::Batch(batch)) => self.batch(now, name, boot, &batch),
             Some(Up::Fragment(fragment)) => self.fragment(now, name, boot, fragment),
             // Whether a command has ended is not known before.
             Some(Up::Result(_)) if !self.is_restored => {}
@@ -175,14 +178,30 @@ impl Machine {
             return;
         };
         match Up::decode(&whole) {
-            Ok(Up::Batch { number: n, entries }) if n == number => {
-                self.batch(now, name, boot, number, entries);
+            Ok(Up::Batch(batch)) if batch.number == number => {
+                self.batch(now, name, boot, &batch);
             }
             _ => self.counters.not_understood += 1,
         }
     }
 
-    fn batch(&mut self, now: Now, name: &ModemName, boot: Boot, number: u64, batch: Vec<Entry>) {
+    /// Takes a batch, or says what is missing to read it.
+    fn batch(&mut self, now: Now, name: &ModemName, boot: Boot, batch: &Batch) {
+        let Some(modem) = self.modems.get_mut(name) else {
+            return;
+        };
+        match modem.read(boot, batch) {
+            Ok(entries) => self.entries(now, name, boot, batch.number, entries),
+            Err(BatchError::UnknownLayouts(layouts)) => {
+                self.counters.unknown_layouts += 1;
+                let batch = batch.number;
+                self.send(name, &Down::UnknownLayouts { batch, layouts });
+            }
+            Err(_) => self.counters.not_understood += 1,
+        }
+    }
+
+    fn entries(&mut self, now: Now, name: &ModemName, boot: Boot, number: u64, batch: Vec<Entry>) {
         let room = if self.is_restored {
             self.capacity.saturating_sub(self.written.len())
         } else {
@@ -196,13 +215,14 @@ impl Machine {
         self.counters.duplicates += taken.duplicates;
         self.counters.held_back += u64::from(taken.is_refused);
         for entry in taken.fresh {
-            if let Ok(record) = record::of_entry(name, &node, &entry) {
-                let what = Written::Message(record.topic, name.clone(), entry.id);
+            let id = entry.id.clone();
+            if let Ok(record) = record::of_entry(name, &node, entry) {
+                let what = Written::Message(record.topic, name.clone(), id);
                 self.write(what, record);
             } else if let Some(modem) = self.modems.get_mut(name) {
                 // It would come again for ever, and be no better.
                 self.counters.unreadable += 1;
-                modem.settled(now.wall, &entry.id);
+                modem.settled(now.wall, &id);
             }
         }
         if self.modems.get(name).is_some_and(Modem::owes) {

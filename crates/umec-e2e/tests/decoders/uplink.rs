@@ -1,15 +1,18 @@
 //! What an uplink and a gateway read from each other.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use umec_wire::command::{CommandId, CommandRequest, CommandResult, Outcome};
+use umec_wire::uplink::batch::{Row, encode_rows};
 use umec_wire::uplink::datagram::Retry;
 use umec_wire::uplink::message::Fragment;
 use umec_wire::uplink::session::{Key, Welcome, answer};
 use umec_wire::uplink::{
-    Command, Connection, Cookie, Datagram, Down, Entry, EntryKind, Initiation, Lane, Ranges,
-    Session, Up,
+    Batch, Command, Connection, Content, Cookie, Datagram, Down, Entry, Initiation, Lane, Layout,
+    LayoutNumber, Ranges, Session, Up,
 };
-use umec_wire::{Boot, Label, ModemName, NodeName, Reason, Sequence, Timestamp, Value};
+use umec_wire::{Boot, Label, ModemName, NodeName, Reading, Reason, Sequence, Timestamp, Value};
 
 use crate::storm::{slow_storm, storm};
 
@@ -19,37 +22,94 @@ fn label(text: &str) -> Label {
     Label::new(text).unwrap()
 }
 
-fn entry() -> Entry {
-    let body = br#"[{"bn":"n/d/","bt":1763716200.25,"n":"temperature","u":"Cel","v":21.5}]"#;
+fn entry(content: Content) -> Entry {
     Entry {
-        kind: EntryKind::Readings,
         id: "d:019aa5ad7640beef:42".parse().unwrap(),
         floor: Sequence::FIRST,
-        time: Some(Timestamp::from_micros(1_763_716_200_250_000)),
         trace: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
             .parse()
             .ok(),
-        headers: vec![(
-            "Content-Type".to_owned(),
-            "application/senml+json".to_owned(),
-        )],
-        body: Bytes::from_static(body),
+        content,
+    }
+}
+
+/// Messages of all kinds, with values of all types and columns of all forms.
+fn entries() -> Vec<Entry> {
+    let texts = ["on", "off"];
+    let reading = |place: u16| {
+        let number = f64::from(place);
+        let values = [
+            ("temperature", Value::number(21.5 + number / 10.0).unwrap()),
+            ("noise", Value::number((number + 2.0).sqrt()).unwrap()),
+            (
+                "single",
+                Value::number(f64::from((f32::from(place) + 2.0).sqrt())).unwrap(),
+            ),
+            (
+                "zero",
+                Value::number(if place == 7 { -0.0 } else { number }).unwrap(),
+            ),
+            ("open", Value::Boolean(place.is_multiple_of(3))),
+            ("alarm", Value::Boolean(place > 15)),
+            ("state", Value::from(texts[usize::from(place % 2)])),
+            ("raw", Value::Opaque(vec![1; usize::from(place)].into())),
+        ];
+        let time = 1_763_716_200_250_000 + i64::from(place) * 1_000_000;
+        let reading = |(name, value): (&str, Value)| Reading {
+            series: name.parse().unwrap(),
+            time: Timestamp::from_micros(time),
+            unit: (name == "temperature").then(|| "Cel".parse().unwrap()),
+            value,
+        };
+        values.map(reading).to_vec()
+    };
+    let mut entries: Vec<Entry> = (0..20)
+        .map(|place| entry(Content::Readings(reading(place))))
+        .collect();
+    let burst = (0..3).flat_map(reading);
+    entries.push(entry(Content::Aggregates(burst.collect())));
+    let mut odd = reading(1);
+    odd[3].time = Timestamp::from_micros(0);
+    entries.push(entry(Content::Aggregates(odd)));
+    entries.push(entry(Content::Event {
+        headers: vec![("ce-id".to_owned(), "1".to_owned())],
+        data: Bytes::from_static(b"data"),
+    }));
+    entries.push(entry(Content::Status {
+        time: Timestamp::from_micros(1_763_716_200_250_000),
+        body: Bytes::from_static(br#"{"state":"up"}"#),
+    }));
+    entries
+}
+
+fn batch(entries: &[Entry]) -> Batch {
+    let layouts: Vec<_> = entries.iter().map(|e| Arc::new(Layout::of(e))).collect();
+    let place = |entry| {
+        layouts
+            .iter()
+            .position(|layout| layout.fits(entry))
+            .unwrap()
+    };
+    let number = |place: usize| LayoutNumber(u32::try_from(place + 1).unwrap());
+    let rows = entries.iter().map(|entry| {
+        let place = place(entry);
+        Row::new(number(place), &layouts[place], entry).unwrap()
+    });
+    let rows: Vec<_> = rows.collect();
+    let numbered = layouts.iter().enumerate();
+    let used = numbered.filter(|(at, _)| entries.iter().any(|entry| place(entry) == *at));
+    Batch {
+        number: 7,
+        definitions: used
+            .map(|(at, layout)| (number(at), Arc::clone(layout)))
+            .collect(),
+        rows: encode_rows(&rows).into(),
     }
 }
 
 fn ups() -> [Up; 4] {
-    let status = Entry {
-        kind: EntryKind::Status,
-        time: None,
-        trace: None,
-        headers: Vec::new(),
-        ..entry()
-    };
     [
-        Up::Batch {
-            number: 7,
-            entries: vec![entry(), status],
-        },
+        Up::Batch(batch(&entries())),
         Up::Fragment(Fragment {
             number: 7,
             index: 1,
@@ -67,7 +127,7 @@ fn ups() -> [Up; 4] {
     ]
 }
 
-fn downs() -> [Down; 4] {
+fn downs() -> [Down; 5] {
     let mut ranges = Ranges::default();
     for number in [1, 2, 3, 70_000, 70_001, 1 << 40] {
         ranges.insert(number);
@@ -87,6 +147,10 @@ fn downs() -> [Down; 4] {
         Down::ResultsReceived(vec![CommandId(label("c-1")), CommandId(label("c-2"))]),
         Down::Alive {
             refusing: Some(Reason::new("kafka-away", "no broker")),
+        },
+        Down::UnknownLayouts {
+            batch: 7,
+            layouts: vec![LayoutNumber(1), LayoutNumber(300)],
         },
     ]
 }
@@ -157,13 +221,32 @@ fn messages_up() {
 
 #[test]
 fn entries_of_batches() {
-    let seed = entry().encode();
-    storm("entry", &[&seed], |body| {
-        let Ok(entry) = Entry::decode(&Bytes::copy_from_slice(body)) else {
+    let whole = batch(&entries()).encode();
+    let each: Vec<_> = entries()
+        .chunks(1)
+        .map(|entry| batch(entry).encode())
+        .collect();
+    let mut seeds: Vec<&[u8]> = each.iter().map(Vec::as_slice).collect();
+    seeds.push(&whole);
+    storm("entries of a batch", &seeds, |body| {
+        let Ok(message) = Batch::decode(&Bytes::copy_from_slice(body)) else {
             return false;
         };
-        let again = Entry::decode(&Bytes::from(entry.encode()));
-        assert_eq!(again.ok(), Some(entry));
+        let Ok(entries) = message.entries(|_| None) else {
+            return false;
+        };
+        let again = Batch::decode(&batch(&entries).encode().into()).unwrap();
+        let mut again = again.entries(|_| None).unwrap();
+        // Two layouts may say the same, and then their messages have one floor.
+        let mut entries = entries;
+        for entry in entries.iter_mut().chain(&mut again) {
+            entry.floor = Sequence::FIRST;
+        }
+        let sorted = |mut entries: Vec<Entry>| {
+            entries.sort_by_key(|entry| format!("{entry:?}"));
+            entries
+        };
+        assert_eq!(sorted(again), sorted(entries));
         true
     });
 }

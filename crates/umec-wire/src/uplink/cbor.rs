@@ -7,10 +7,11 @@ use minicbor::data::Type;
 use minicbor::decode::{Decoder, Error};
 use minicbor::encode::{self, Encoder, Write};
 
+use super::batch::BatchError;
 use super::cookie::Cookie;
 use crate::command::{CommandId, Outcome};
 use crate::label::Label;
-use crate::message_id::{Boot, Sequence};
+use crate::message_id::Boot;
 use crate::reading::Value;
 use crate::status::Reason;
 use crate::time::Timestamp;
@@ -21,6 +22,9 @@ pub enum DecodeError {
     /// It is no CBOR of the right shape.
     #[error("the CBOR of the message")]
     Cbor(#[from] Error),
+    /// It is no batch of the right form.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
     /// Something follows it.
     #[error("{0} bytes follow the message")]
     Trailing(usize),
@@ -83,10 +87,6 @@ impl From<Label> for CommandId {
 
 pub(super) fn boot(from: &mut Decoder<'_>) -> Result<Boot, Error> {
     from.u64().map(Boot::from_bits)
-}
-
-pub(super) fn sequence(from: &mut Decoder<'_>) -> Result<Sequence, Error> {
-    Sequence::new(from.u64()?).ok_or_else(|| Error::message("sequence 0"))
 }
 
 pub(super) fn cookie(from: &mut Decoder<'_>) -> Result<Cookie, Error> {

@@ -1,11 +1,9 @@
 //! One message of a device on its way up.
 
 use bytes::Bytes;
-use minicbor::decode::{Decoder, Error};
-use minicbor::encode::{Encoder, Write};
 
-use super::cbor::{self, DecodeError, Encoded};
 use crate::message_id::{MessageId, Sequence};
+use crate::reading::Reading;
 use crate::subject::Target;
 use crate::time::Timestamp;
 use crate::trace::TraceParent;
@@ -13,34 +11,52 @@ use crate::trace::TraceParent;
 /// What a device's message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum EntryKind {
-    /// What the device measures; the body is a SenML pack.
+    /// What the device measures.
     Readings,
-    /// What the windows make of it; the body is a SenML pack.
+    /// What the windows make of it.
     Aggregates,
-    /// What happened; the body is the event's data, its attributes are headers.
+    /// What happened.
     Events,
-    /// How the device is; the body is JSON.
+    /// How the device is.
     Status,
 }
 
 /// One message of a device, as it was on the node's bus.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Entry {
-    /// What it is.
-    pub kind: EntryKind,
     /// Which message it is.
     pub id: MessageId,
     /// The lowest sequence of this device and boot that may still be sent: whatever is below it and
     /// did not arrive never will. Not above the entry's own.
     pub floor: Sequence,
-    /// When it came about, where the body does not tell.
-    pub time: Option<Timestamp>,
-    /// Which trace it belongs to.
+    /// Which trace it belongs to, where that is recorded: 25 bytes that no reading without a reader
+    /// of traces should cost.
     pub trace: Option<TraceParent>,
-    /// The headers that belong to the body.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Bytes,
+    /// What it says.
+    pub content: Content,
+}
+
+/// What a message says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Content {
+    /// What the device measures.
+    Readings(Vec<Reading>),
+    /// What the windows make of it.
+    Aggregates(Vec<Reading>),
+    /// What happened.
+    Event {
+        /// The event's attributes and its media type, as headers.
+        headers: Vec<(String, String)>,
+        /// The event's data.
+        data: Bytes,
+    },
+    /// How the device is.
+    Status {
+        /// When it came about.
+        time: Timestamp,
+        /// The JSON.
+        body: Bytes,
+    },
 }
 
 // === impl EntryKind ===
@@ -70,7 +86,7 @@ impl EntryKind {
         }
     }
 
-    const fn number(self) -> u8 {
+    pub(super) const fn number(self) -> u8 {
         match self {
             Self::Readings => 0,
             Self::Aggregates => 1,
@@ -78,91 +94,34 @@ impl EntryKind {
             Self::Status => 3,
         }
     }
-}
 
-// === impl Entry ===
-
-impl Entry {
-    /// Writes the entry.
-    pub fn encode(&self) -> Vec<u8> {
-        cbor::to_bytes(|to| self.write(to))
+    pub(super) fn from_number(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.number() == number)
     }
 
-    /// Reads an entry that is all of `bytes`; its body shares them.
-    pub fn decode(bytes: &Bytes) -> Result<Self, DecodeError> {
-        let mut from = Decoder::new(bytes);
-        let entry = Self::read(&mut from, bytes)?;
-        cbor::end(&from)?;
-        Ok(entry)
-    }
-
-    fn write<W: Write>(&self, to: &mut Encoder<W>) -> Encoded<W> {
-        let MessageId {
-            device,
-            boot,
-            sequence,
-        } = &self.id;
-        to.array(9)?.u8(self.kind.number())?.str(device.as_str())?;
-        to.u64(boot.to_bits())?.u64(sequence.get())?;
-        to.u64(sequence.get().saturating_sub(self.floor.get()))?;
-        cbor::encode_option(to, self.time.as_ref(), |to, time| {
-            to.i64(time.as_micros()).map(drop)
-        })?;
-        cbor::encode_option(to, self.trace.as_ref(), |to, trace| {
-            let bytes = [&trace.trace_id[..], &trace.parent_id, &[trace.flags]].concat();
-            to.bytes(&bytes).map(drop)
-        })?;
-        to.array(2 * self.headers.len() as u64)?;
-        for (name, value) in &self.headers {
-            to.str(name)?.str(value)?;
-        }
-        to.bytes(&self.body).map(drop)
-    }
-
-    pub(super) fn read(from: &mut Decoder<'_>, whole: &Bytes) -> Result<Self, Error> {
-        cbor::array(from, 9)?;
-        let number = from.u8()?;
-        let kind = EntryKind::ALL.into_iter().find(|k| k.number() == number);
-        let kind = kind.ok_or_else(|| Error::message("a kind that is not known"))?;
-        let id = MessageId {
-            device: cbor::label(from)?,
-            boot: cbor::boot(from)?,
-            sequence: cbor::sequence(from)?,
-        };
-        let floor = id.sequence.get().checked_sub(from.u64()?);
-        let floor = floor
-            .and_then(Sequence::new)
-            .ok_or_else(|| Error::message("a floor below the first sequence"))?;
-        let time = cbor::option(from, cbor::timestamp)?;
-        let trace = cbor::option(from, trace)?;
-        let mut words = cbor::list(from, |from| from.str().map(str::to_owned))?.into_iter();
-        let mut headers = Vec::with_capacity(words.len() / 2);
-        while let Some(name) = words.next() {
-            let value = words
-                .next()
-                .ok_or_else(|| Error::message("a header without a value"))?;
-            headers.push((name, value));
-        }
-        Ok(Self {
-            kind,
-            id,
-            floor,
-            time,
-            trace,
-            headers,
-            body: whole.slice_ref(from.bytes()?),
-        })
+    pub(super) const fn has_readings(self) -> bool {
+        matches!(self, Self::Readings | Self::Aggregates)
     }
 }
 
-fn trace(from: &mut Decoder<'_>) -> Result<TraceParent, Error> {
-    let wrong = || Error::message("a trace has 25 bytes");
-    let (trace_id, rest) = from.bytes()?.split_first_chunk().ok_or_else(wrong)?;
-    let (parent_id, rest) = rest.split_first_chunk().ok_or_else(wrong)?;
-    let [flags] = *rest else { return Err(wrong()) };
-    Ok(TraceParent {
-        trace_id: *trace_id,
-        parent_id: *parent_id,
-        flags,
-    })
+// === impl Content ===
+
+impl Content {
+    /// What it is.
+    pub const fn kind(&self) -> EntryKind {
+        match self {
+            Self::Readings(_) => EntryKind::Readings,
+            Self::Aggregates(_) => EntryKind::Aggregates,
+            Self::Event { .. } => EntryKind::Events,
+            Self::Status { .. } => EntryKind::Status,
+        }
+    }
+
+    /// The readings of a pack; `None` for an event or a state.
+    pub fn readings(&self) -> Option<&[Reading]> {
+        match self {
+            Self::Readings(readings) | Self::Aggregates(readings) => Some(readings),
+            Self::Event { .. } | Self::Status { .. } => None,
+        }
+    }
 }

@@ -1,8 +1,8 @@
-//! What is sealed: each message an array in CBOR whose first member tells what it is.
+//! What is sealed: a [batch](super::batch), whose first byte is below 128, or an array in CBOR whose
+//! first member tells what it is.
 //!
 //! | up | members after the first |
 //! |---|---|
-//! | 0 batch | number, entries |
 //! | 1 fragment of a batch | number, index, how many, bytes of the batch |
 //! | 2 result of a command | id, outcome, reason, value, time |
 //! | 3 keepalive | entries that wait for acknowledgement, filling |
@@ -18,6 +18,7 @@
 //! | 4 challenge of a new address | number |
 //! | 5 answer to a probe | the probe's number |
 //! | 6 setting of the node | id, name, value, issuer, expiry |
+//! | 7 layouts that are not known | number of the batch that uses them, their numbers |
 //!
 //! Batch numbers belong to one run of the uplink: a number stands for the same entries as long as it
 //! runs, in whatever session it is sent. Results, commands and settings travel in the lane for commands,
@@ -30,9 +31,9 @@ use bytes::Bytes;
 use minicbor::decode::{Decoder, Error};
 use minicbor::encode::{Encoder, Write};
 
+use super::batch::{Batch, LayoutNumber};
 use super::cbor::{self, Encoded};
 use super::datagram::Lane;
-use super::entry::Entry;
 use super::ranges::{Range, Ranges};
 use crate::command::{CommandId, CommandRequest, CommandResult};
 use crate::label::{CommandName, DeviceName};
@@ -43,13 +44,8 @@ pub use super::cbor::DecodeError;
 /// A message from the modem to the gateway.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Up {
-    /// Entries that are acknowledged together.
-    Batch {
-        /// The number by which it is acknowledged.
-        number: u64,
-        /// What it holds.
-        entries: Vec<Entry>,
-    },
+    /// Messages of devices that are acknowledged together.
+    Batch(Batch),
     /// A part of a batch that is larger than a datagram.
     Fragment(Fragment),
     /// How a command ended; sent until received.
@@ -103,6 +99,13 @@ pub enum Down {
     ProbeArrived(u32),
     /// The node itself is to be told something; sent until a result arrives.
     Setting(Setting),
+    /// A batch was not read, since it uses layouts that the gateway does not know.
+    UnknownLayouts {
+        /// The number of the batch.
+        batch: u64,
+        /// The layouts to define again.
+        layouts: Vec<LayoutNumber>,
+    },
 }
 
 /// What a node's own services are to be told: `carrier`, `budget`, `poll-interval` and the like.
@@ -125,10 +128,6 @@ pub struct Command {
     pub request: CommandRequest,
 }
 
-/// The most bytes that a batch with these encoded entries takes beyond the entries themselves:
-/// two heads of arrays, the kind, and the number.
-pub const BATCH_OVERHEAD: usize = 1 + 1 + 9 + 5;
-
 /// The most bytes that a fragment takes beyond its part.
 pub const FRAGMENT_OVERHEAD: usize = 1 + 1 + 9 + 5 + 5 + 5;
 
@@ -141,18 +140,6 @@ const CHALLENGE: usize = 1 + 1 + 5;
 /// The most bytes that a probe takes beyond its filling.
 pub const PROBE_OVERHEAD: usize = 1 + 1 + 5 + 3;
 
-/// Writes a batch of entries that are encoded already.
-pub fn encode_batch<'e>(number: u64, entries: impl ExactSizeIterator<Item = &'e [u8]>) -> Vec<u8> {
-    let mut bytes = cbor::to_bytes(|to| {
-        to.array(3)?.u8(0)?.u64(number)?;
-        to.array(entries.len() as u64).map(drop)
-    });
-    for entry in entries {
-        bytes.extend_from_slice(entry);
-    }
-    bytes
-}
-
 // === impl Up ===
 
 impl Up {
@@ -160,7 +147,7 @@ impl Up {
     pub const fn lane(&self) -> Lane {
         match self {
             Self::Result(_) => Lane::Command,
-            Self::Batch { .. }
+            Self::Batch(_)
             | Self::Fragment(_)
             | Self::Keepalive { .. }
             | Self::Answer(_)
@@ -171,23 +158,19 @@ impl Up {
     /// Writes the message.
     pub fn encode(&self) -> Vec<u8> {
         match self {
-            Self::Batch { number, entries } => {
-                let encoded: Vec<Vec<u8>> = entries.iter().map(Entry::encode).collect();
-                encode_batch(*number, encoded.iter().map(Vec::as_slice))
-            }
+            Self::Batch(batch) => batch.encode(),
             other => cbor::to_bytes(|to| other.write(to)),
         }
     }
 
     /// Reads a message that is all of `bytes`; bodies share them.
     pub fn decode(bytes: &Bytes) -> Result<Self, DecodeError> {
+        if Batch::is_one(bytes) {
+            return Ok(Self::Batch(Batch::decode(bytes)?));
+        }
         let mut from = Decoder::new(bytes);
         let length = from.array().map_err(DecodeError::Cbor)?;
         let message = match (length, from.u8()?) {
-            (Some(3), 0) => Self::Batch {
-                number: from.u64()?,
-                entries: cbor::list(&mut from, |from| Entry::read(from, bytes))?,
-            },
             (Some(5), 1) => Self::Fragment(Fragment {
                 number: from.u64()?,
                 index: from.u32()?,
@@ -219,8 +202,8 @@ impl Up {
 
     fn write<W: Write>(&self, to: &mut Encoder<W>) -> Encoded<W> {
         match self {
-            // Batches are put together from entries that are bytes already.
-            Self::Batch { .. } => Ok(()),
+            // A batch has a form of its own.
+            Self::Batch(_) => Ok(()),
             Self::Fragment(fragment) => {
                 to.array(5)?.u8(1)?.u64(fragment.number)?;
                 to.u32(fragment.index)?.u32(fragment.count)?;
@@ -257,7 +240,8 @@ impl Down {
             Self::Acknowledged(_)
             | Self::Alive { .. }
             | Self::Challenge(_)
-            | Self::ProbeArrived(_) => Lane::Data,
+            | Self::ProbeArrived(_)
+            | Self::UnknownLayouts { .. } => Lane::Data,
         }
     }
 
@@ -285,6 +269,10 @@ impl Down {
                 let request = request(id, &mut from)?;
                 Self::Setting(Setting { name, request })
             }
+            (Some(3), 7) => Self::UnknownLayouts {
+                batch: from.u64()?,
+                layouts: cbor::list(&mut from, |from| from.u32().map(LayoutNumber))?,
+            },
             _ => return Err(Error::message("a message that is not known").into()),
         };
         cbor::end(&from)?;
@@ -326,6 +314,14 @@ impl Down {
             Self::Alive { refusing } => {
                 to.array(2)?.u8(3)?;
                 cbor::encode_option(to, refusing.as_ref(), cbor::encode_reason)
+            }
+            Self::UnknownLayouts { batch, layouts } => {
+                to.array(3)?.u8(7)?.u64(*batch)?;
+                to.array(layouts.len() as u64)?;
+                for layout in layouts {
+                    to.u32(layout.0)?;
+                }
+                Ok(())
             }
         }
     }

@@ -3,11 +3,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::command::Outcome;
 use crate::label::Label;
-use crate::message_id::{Boot, MessageId, Sequence};
 use crate::reading::Value;
 use crate::time::Timestamp;
-use crate::trace::TraceParent;
-use crate::uplink::entry::EntryKind;
 
 fn label() -> impl Strategy<Value = Label> {
     "[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?".prop_map(|text| Label::new(&text).unwrap())
@@ -28,41 +25,6 @@ fn reason() -> impl Strategy<Value = Reason> {
 
 fn time() -> impl Strategy<Value = Timestamp> {
     any::<i64>().prop_map(Timestamp::from_micros)
-}
-
-fn trace() -> impl Strategy<Value = TraceParent> {
-    any::<([u8; 16], [u8; 8], u8)>().prop_map(|(trace_id, parent_id, flags)| TraceParent {
-        trace_id,
-        parent_id,
-        flags,
-    })
-}
-
-prop_compose! {
-    fn entry()(
-        kind in prop::sample::select(&EntryKind::ALL[..]),
-        device in label(),
-        boot in any::<u64>(),
-        (floor, more) in (1..u64::MAX / 2, 0..u64::MAX / 2),
-        time in prop::option::of(time()),
-        trace in prop::option::of(trace()),
-        headers in prop::collection::vec((".*", ".*"), 0..4),
-        body in prop::collection::vec(any::<u8>(), 0..100),
-    ) -> Entry {
-        Entry {
-            kind,
-            id: MessageId {
-                device: device.into(),
-                boot: Boot::from_bits(boot),
-                sequence: Sequence::new(floor + more).unwrap(),
-            },
-            floor: Sequence::new(floor).unwrap(),
-            time,
-            trace,
-            headers,
-            body: body.into(),
-        }
-    }
 }
 
 prop_compose! {
@@ -97,8 +59,11 @@ prop_compose! {
 fn up() -> impl Strategy<Value = Up> {
     let bytes = prop::collection::vec(any::<u8>(), 0..100);
     prop_oneof![
-        (any::<u64>(), prop::collection::vec(entry(), 0..5))
-            .prop_map(|(number, entries)| Up::Batch { number, entries }),
+        (any::<u64>(), bytes.clone()).prop_map(|(number, rows)| Up::Batch(Batch {
+            number,
+            definitions: Vec::new(),
+            rows: rows.into(),
+        })),
         (any::<u64>(), any::<u32>(), any::<u32>(), bytes).prop_map(
             |(number, index, count, bytes)| Up::Fragment(Fragment {
                 number,
@@ -123,6 +88,11 @@ fn down() -> impl Strategy<Value = Down> {
         command().prop_map(Down::Command),
         prop::collection::vec(label().prop_map(CommandId), 0..5).prop_map(Down::ResultsReceived),
         prop::option::of(reason()).prop_map(|refusing| Down::Alive { refusing }),
+        (
+            any::<u64>(),
+            prop::collection::vec(any::<u32>().prop_map(LayoutNumber), 0..5)
+        )
+            .prop_map(|(batch, layouts)| Down::UnknownLayouts { batch, layouts }),
     ]
 }
 
@@ -139,14 +109,8 @@ proptest! {
     }
 
     #[test]
-    fn an_entry_comes_back(entry in entry()) {
-        prop_assert_eq!(Entry::decode(&entry.encode().into()).unwrap(), entry);
-    }
-
-    #[test]
     fn no_bytes_stop_the_decoders(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
         let _up = Up::decode(&bytes.clone().into());
-        let _entry = Entry::decode(&bytes.clone().into());
         let _down = Down::decode(&bytes);
     }
 
@@ -169,15 +133,14 @@ proptest! {
 
 #[test]
 fn a_head_that_promises_much_costs_nothing() {
-    // An array of 2^63 entries in 12 bytes.
-    let mut bytes = vec![0x83, 0x00, 0x00, 0x9b];
+    // An array of 2^63 ranges in 11 bytes.
+    let mut bytes = vec![0x82, 0x00, 0x9b];
     bytes.extend(0x8000_0000_0000_0000_u64.to_be_bytes());
-    assert!(Up::decode(&bytes.into()).is_err());
+    assert!(Down::decode(&bytes).is_err());
 }
 
 #[test]
-fn the_stated_overheads_are_upper_bounds() {
-    assert!(encode_batch(u64::MAX, std::iter::empty()).len() <= BATCH_OVERHEAD);
+fn the_stated_overhead_is_an_upper_bound() {
     let fragment = Up::Fragment(Fragment {
         number: u64::MAX,
         index: u32::MAX,
