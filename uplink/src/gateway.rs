@@ -136,7 +136,7 @@ async fn receive(place: Option<&(UdpSocket, SocketAddr)>, buffer: &mut [u8]) -> 
 }
 
 /// Looks a name up until it is found.
-async fn look_up(name: &str) -> Vec<SocketAddr> {
+pub(crate) async fn look_up(name: &str) -> Vec<SocketAddr> {
     let mut was_told = false;
     loop {
         let error = match tokio::time::timeout(ANSWER, lookup_host(name)).await {

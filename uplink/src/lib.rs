@@ -5,6 +5,7 @@ mod figures;
 mod gateway;
 pub mod machine;
 mod order;
+pub mod original;
 mod run;
 mod select;
 

@@ -12,13 +12,14 @@ use umec_sdk::{Bus, Node, Program, chain};
 use umec_spec::settings::Process;
 use umec_spec::settings::uplink::{Selection, UplinkSettings};
 use umec_wire::command::CommandResult;
+use umec_wire::subject::Target;
 use umec_wire::uplink::Now;
 use umec_wire::{Label, Reason};
 
 use crate::figures::Figures;
 use crate::gateway::{Arrival, Gateway};
 use crate::machine::{Action, LinkState, Machine, Parameters, Renewal};
-use crate::{config, order, select};
+use crate::{config, order, original, select};
 
 /// What this program is.
 pub const PROGRAM: Program = Program {
@@ -47,8 +48,16 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Runs the uplink until it is told to stop. What is not acknowledged then is sent by the next run.
 pub async fn run(process: Process<UplinkSettings>, node: Node) -> anyhow::Result<()> {
     let settings = process.settings;
-    let key = config::key(process.secrets.as_deref(), &settings.key)?;
     let bus = node.bus()?.clone();
+    if let Some(original) = settings.original {
+        let filter = Filter::targets([Target::Readings]);
+        return match open(&bus, &node, &settings.position, filter).await {
+            Some(cursor) => original::run(original, settings.gateway, cursor, node).await,
+            None => Ok(()),
+        };
+    }
+    let key = settings.key.as_ref().context("no key is named")?;
+    let key = config::key(process.secrets.as_deref(), key)?;
     let part = node.health.part("gateway");
     let filter = Filter::targets(select::targets(&settings.send));
     let Some(cursor) = open(&bus, &node, &settings.position, filter).await else {

@@ -24,9 +24,10 @@ pub(super) fn write(layout: &Layout, plan: &NodePlan) -> Result<(), Failure> {
             keep(&path, secret.value.reveal()).map_err(cannot(&path))?;
         }
         if let Settings::Uplink(uplink) = &process.settings
+            && let Some(key) = &uplink.key
             && is_loopback(&uplink.gateway)
         {
-            let from = layout.secrets().join(uplink.key.0.as_str());
+            let from = layout.secrets().join(key.0.as_str());
             let to = layout.modem_keys().join(uplink.modem.as_str());
             let key = fs::read(&from).map_err(cannot(&from))?;
             write_private(&to, &key).map_err(cannot(&to))?;

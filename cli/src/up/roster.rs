@@ -20,7 +20,8 @@ pub(super) fn services(plan: &NodePlan, kafka: &str) -> Vec<Service> {
         role: Role::Simulator(Box::new(simulator.clone())),
     }));
     let uplinks = plan.processes.iter().filter_map(|p| match &p.settings {
-        Settings::Uplink(settings) => Some(settings),
+        // An original server is not our gateway.
+        Settings::Uplink(settings) if settings.original.is_none() => Some(settings),
         _ => None,
     });
     if uplinks

@@ -23,7 +23,7 @@ DeviceProfile:
     metrics: [{ name: a, modbus: { table: input, address: 0 }, report: { } }]
 Device: { spec: { node: n, profile: p, modbus: { serial: { path: /dev/x } } } }
 EdgeApi: { spec: { } }
-Uplink: { spec: { gateway: 'g:1', identity: { key: { secret: k } } } }
+Uplink: { spec: { gateway: 'g:1', protocol: v1, original: { series: [{ id: 1, device: n, metric: a }] } } }
 ";
 
 /// The tables of the page: the heading above each, and its rows as cells.

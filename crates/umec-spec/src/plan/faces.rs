@@ -9,8 +9,8 @@ use super::process::{BusAccess, PlannedProcess, PlannedSecret, Program, Settings
 use super::{Node, account};
 use crate::resource::{Device, Metric, Resource, Uplink};
 use crate::settings::edge_api::{DeviceEntry, EdgeApiSettings, MetricEntry};
-use crate::settings::uplink::UplinkSettings;
-use crate::settings::{Pattern, Trust};
+use crate::settings::uplink::{OriginalSeries, OriginalUplink, UplinkSettings};
+use crate::settings::{Pattern, SecretName, Trust};
 
 /// The name of the process, account and user of a node's edge API.
 pub(super) const EDGE_API: &str = "edge-api";
@@ -113,7 +113,10 @@ impl Node<'_> {
             let modem = ModemName::from(self.name.as_label().clone());
             // The only consumer that its account may have.
             let position = name.clone();
-            let key = spec.identity.key.secret.clone();
+            let key = spec.identity.as_ref().map(|own| own.key.secret.clone());
+            let secret = |key: &SecretName| {
+                PlannedSecret::new(key.clone(), self.keys.pre_shared_key(&modem))
+            };
             PlannedProcess {
                 node: self.name.clone(),
                 program: Program::Ours("umec-uplink"),
@@ -123,11 +126,9 @@ impl Node<'_> {
                     trust: self.trust_of_reader(),
                 },
                 name,
-                secrets: vec![PlannedSecret::new(
-                    key.clone(),
-                    self.keys.pre_shared_key(&modem),
-                )],
+                secrets: key.iter().map(secret).collect(),
                 settings: Settings::Uplink(UplinkSettings {
+                    original: spec.original.as_ref().map(|own| self.original(own)),
                     modem,
                     gateway: spec.gateway.clone(),
                     position,
@@ -140,6 +141,26 @@ impl Node<'_> {
             }
         };
         self.own_uplinks().map(plan).collect()
+    }
+
+    /// What of this node goes to an original server, with what the profiles say of it.
+    fn original(&self, written: &OriginalUplink) -> OriginalUplink {
+        let own = |series: &OriginalSeries| {
+            let mut devices = self.devices.iter();
+            let device = devices.find(|device| device_name(device) == series.device)?;
+            let profile = self.profile(&device.spec);
+            let metric = profile.and_then(|p| p.metrics.iter().find(|m| m.name == series.metric));
+            let modbus = metric.and_then(|metric| metric.modbus.as_ref());
+            Some(OriginalSeries {
+                scale: series.scale.or_else(|| modbus.map(|m| m.scale)),
+                offset: series.offset.or_else(|| modbus.map(|m| m.offset)),
+                ..series.clone()
+            })
+        };
+        OriginalUplink {
+            series: written.series.iter().filter_map(own).collect(),
+            ..written.clone()
+        }
     }
 
     /// Whom a reader of the stream believes: each plugin about its devices, the edge API about aggregates.

@@ -3,6 +3,7 @@
 mod device;
 mod faces;
 mod line;
+mod original;
 mod profile;
 
 use umec_wire::NodeName;
@@ -31,6 +32,7 @@ pub(super) fn check(written: &Written, report: &mut Report) {
     }
     for uplink in written.uplinks.values() {
         faces::check_uplink(uplink, written, report);
+        original::check(uplink, written, report);
     }
     faces::check_overlaps(written, report);
 }

@@ -4,11 +4,13 @@ use serde::{Deserialize, Serialize};
 use umec_wire::Span;
 
 use super::{Kind, Nodes};
-use crate::settings::uplink::{Selection, SelectionKind, default_datagram, default_linger};
+use crate::settings::uplink::{
+    OriginalUplink, Protocol, Selection, default_datagram, default_linger, everything,
+};
 use crate::settings::{Pattern, SecretName};
 
 /// The face of nodes to the cloud.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Uplink {
     /// From which nodes.
@@ -19,8 +21,15 @@ pub struct Uplink {
     pub path: Path,
     /// The gateway, `host:port`.
     pub gateway: String,
-    /// How a node proves to the gateway who it is.
-    pub identity: Identity,
+    /// Which version of the protocol it speaks.
+    #[serde(default)]
+    pub protocol: Protocol,
+    /// How a node proves to the gateway who it is; version 1 has no proof.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+    /// What version 1 needs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<OriginalUplink>,
     /// What goes up; a message goes up when any choice takes it.
     #[serde(default = "everything")]
     pub send: Vec<Selection>,
@@ -64,18 +73,4 @@ pub struct KeyIdentity {
 
 impl Kind for Uplink {
     const KIND: &'static str = "Uplink";
-}
-
-fn everything() -> Vec<Selection> {
-    let all = |kind| Selection {
-        kind,
-        devices: Vec::new(),
-        metrics: Vec::new(),
-        window: None,
-    };
-    vec![
-        all(SelectionKind::Readings),
-        all(SelectionKind::Events),
-        all(SelectionKind::Status),
-    ]
 }

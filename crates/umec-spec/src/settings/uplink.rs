@@ -1,12 +1,16 @@
 //! The settings of `umec-uplink`.
 
+mod original;
+
 use serde::{Deserialize, Serialize};
 use umec_wire::{Label, MetricName, ModemName, Span};
 
 use super::{Pattern, SecretName};
 
+pub use original::{OriginalSeries, OriginalUplink, Protocol, SwitchPolicy};
+
 /// The settings of an uplink.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct UplinkSettings {
     /// The name under which the gateway knows this node.
@@ -16,8 +20,12 @@ pub struct UplinkSettings {
     /// The name of the durable position in the node's stream.
     #[serde(default = "default_position")]
     pub position: Label,
-    /// The secret that holds the pre-shared key: 64 hexadecimal digits.
-    pub key: SecretName,
+    /// The secret that holds the pre-shared key: 64 hexadecimal digits. Version 1 has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<SecretName>,
+    /// An original server at the other end, which speaks version 1 of the protocol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<OriginalUplink>,
     /// What goes up.
     pub send: Vec<Selection>,
     /// The devices that the cloud may command.
@@ -69,6 +77,21 @@ pub(crate) const fn default_datagram() -> usize {
 
 pub(crate) const fn default_linger() -> Span {
     Span::from_millis(5)
+}
+
+/// What goes up where nothing is chosen.
+pub(crate) fn everything() -> Vec<Selection> {
+    let all = |kind| Selection {
+        kind,
+        devices: Vec::new(),
+        metrics: Vec::new(),
+        window: None,
+    };
+    vec![
+        all(SelectionKind::Readings),
+        all(SelectionKind::Events),
+        all(SelectionKind::Status),
+    ]
 }
 
 fn default_position() -> Label {
