@@ -188,7 +188,7 @@ impl Serving {
                 ready = self.socket.readable() => ready.context("the socket")?,
                 Some(delivery) = self.deliveries.next() => self.delivered(now(), delivery.token, delivery.result),
                 Some(record) = commands.recv(), if wants_commands => self.machine.command(now(), &record),
-                Ok(ready) = &mut recovered, if !self.machine.is_restored() => {
+                Ok(ready) = &mut recovered, if !self.machine.is_restored() && !stopping.is_cancelled() => {
                     self.begin(ready, &sender)?;
                 }
                 Ok(()) = self.troubled.changed() => self.heed_trouble(),

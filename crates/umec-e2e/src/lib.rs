@@ -10,6 +10,7 @@ pub mod ledger;
 pub mod markdown;
 pub mod nats;
 pub mod node;
+pub mod original;
 pub mod program;
 pub mod relay;
 pub mod tools;

@@ -19,7 +19,7 @@ use super::{Action, Counters, Machine};
 use crate::gateway::look_up;
 
 /// How often the server's name is looked up: it never answers, so that a move would not be noticed.
-const LOOK_UP: Duration = Duration::from_secs(60);
+const LOOK_UP: Duration = Duration::from_mins(1);
 
 /// Longer datagrams than any of this version are cut, and refused for it.
 const BUFFER: usize = 2_048;

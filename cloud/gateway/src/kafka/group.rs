@@ -1,5 +1,7 @@
 //! Reading what comes from where the predecessor stopped: a topic, with places kept in Kafka itself.
 
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::consumer::{CommitMode, Consumer, StreamConsumer};
@@ -15,6 +17,8 @@ use super::client::{Watched, client_config};
 pub struct Group {
     consumer: StreamConsumer<Watched>,
     topic: String,
+    /// What was noted last.
+    places: Mutex<BTreeMap<i32, i64>>,
 }
 
 /// How long one answer of the brokers may take.
@@ -89,6 +93,7 @@ impl Group {
         Ok(Self {
             consumer,
             topic: topic.to_owned(),
+            places: Mutex::default(),
         })
     }
 
@@ -103,11 +108,30 @@ impl Group {
     }
 
     /// Notes in Kafka that a partition need not be read again below `offset`. Never waits; a note that
-    /// gets lost is made up for by the next one.
+    /// gets lost is made up for by the next one, or by [`Group::settle`].
     pub fn commit(&self, partition: i32, offset: i64) -> Result<(), KafkaError> {
-        let mut places = TopicPartitionList::new();
-        places.add_partition_offset(&self.topic, partition, Offset::Offset(offset))?;
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.insert(partition, offset);
+        let places = self.list(&BTreeMap::from([(partition, offset)]))?;
         self.consumer.commit(&places, CommitMode::Async)
+    }
+
+    /// Waits until Kafka has the notes. Blocks: not for a task of the runtime.
+    pub fn settle(&self) -> Result<(), KafkaError> {
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if places.is_empty() {
+            return Ok(());
+        }
+        let places = self.list(&places)?;
+        self.consumer.commit(&places, CommitMode::Sync)
+    }
+
+    fn list(&self, places: &BTreeMap<i32, i64>) -> Result<TopicPartitionList, KafkaError> {
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in places {
+            list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))?;
+        }
+        Ok(list)
     }
 }
 

@@ -150,6 +150,11 @@ impl Producer {
         IN_FLIGHT.saturating_sub(self.outstanding.load(Ordering::Relaxed))
     }
 
+    /// Whether nothing is on its way.
+    pub fn is_idle(&self) -> bool {
+        self.outstanding.load(Ordering::Relaxed) == 0
+    }
+
     /// Hands a record over; `token` comes back with its delivery. Never waits.
     pub fn send(&self, token: u64, record: &Outgoing) -> Result<(), SendError> {
         let record = Plain {

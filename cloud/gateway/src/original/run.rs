@@ -92,7 +92,7 @@ pub(crate) async fn start(
     let (producer, deliveries) = Producer::open(&own, watched).context("a Kafka producer")?;
     let part = node.health.part("original");
     part.unready(Reason::new("starting", "Kafka is being asked"));
-    let (sender, group) = oneshot::channel();
+    let (sender, told) = oneshot::channel();
     let preparation = Preparation {
         topics: Machine::topics(&settings),
         kafka: own,
@@ -103,7 +103,7 @@ pub(crate) async fn start(
     let stopping = node.tasks.stopping();
     let beginning = async move {
         tokio::select! {
-            group = preparation.run() => drop(sender.send(group)),
+            told = preparation.run() => drop(sender.send(told)),
             () = stopping.cancelled() => {}
         }
     };
@@ -114,13 +114,13 @@ pub(crate) async fn start(
         producer,
         deliveries,
         waiting: VecDeque::new(),
-        group: None,
+        told: None,
         figures: Figures::new(&node.metrics),
         node: node.clone(),
         began: Instant::now(),
     };
     let span = info_span!("original");
-    drop(node.tasks.spawn(span, serving.run(group)));
+    drop(node.tasks.spawn(span, serving.run(told)));
     Ok(())
 }
 
@@ -133,17 +133,26 @@ struct Preparation {
     part: Part,
 }
 
+/// From where modems are told things; the part of the process's health lasts as long.
+struct Told {
+    group: Arc<Group>,
+    _part: Part,
+}
+
 // === impl Preparation ===
 
 impl Preparation {
     /// Tries until it succeeds.
-    async fn run(self) -> Arc<Group> {
+    async fn run(self) -> Told {
         let mut last = String::new();
         loop {
             match self.attempt().await {
                 Ok(group) => {
                     self.part.ready();
-                    return Arc::new(group);
+                    return Told {
+                        group: Arc::new(group),
+                        _part: self.part,
+                    };
                 }
                 Err(error) => {
                     let text = chain(&error);
@@ -176,7 +185,7 @@ struct Serving {
     deliveries: Deliveries,
     /// Records that must get into Kafka and did not find room.
     waiting: VecDeque<(u64, Record)>,
-    group: Option<Arc<Group>>,
+    told: Option<Told>,
     figures: Figures,
     node: Node,
     began: Instant,
@@ -185,7 +194,7 @@ struct Serving {
 // === impl Serving ===
 
 impl Serving {
-    async fn run(mut self, mut first: oneshot::Receiver<Arc<Group>>) {
+    async fn run(mut self, mut first: oneshot::Receiver<Told>) {
         let stopping = self.node.tasks.stopping();
         let (sender, mut requests) = mpsc::channel(REQUESTS);
         let mut buffer = vec![0; BUFFER];
@@ -209,7 +218,7 @@ impl Serving {
                     let now = self.now();
                     self.machine.request(now, &record);
                 }
-                Ok(group) = &mut first, if self.group.is_none() => self.follow(group, &sender),
+                Ok(told) = &mut first, if self.told.is_none() && !stopping.is_cancelled() => self.follow(told, &sender),
                 () = tokio::time::sleep(wake) => {}
             }
             self.receive(&mut buffer);
@@ -217,14 +226,29 @@ impl Serving {
             self.act();
             self.figures.show(&self.machine);
         }
-        self.act();
+        if tokio::time::timeout(FLUSH, self.drain()).await.is_err() {
+            warn!("kafka has not taken everything of original modems");
+        }
         self.figures.show(&self.machine);
-        let producer = self.producer;
-        let flush = move || producer.flush(FLUSH);
-        match tokio::task::spawn_blocking(flush).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => warn!(%error, "kafka has not taken everything of original modems"),
-            Err(error) => warn!(%error, "the last records of original modems"),
+    }
+
+    /// Waits until Kafka has what was taken, and knows up to where requests were read.
+    async fn drain(&mut self) {
+        loop {
+            self.act();
+            if self.producer.is_idle() && self.waiting.is_empty() {
+                break;
+            }
+            match self.deliveries.next().await {
+                Some(delivery) => self.delivered(delivery.token, delivery.result.is_ok()),
+                None => break,
+            }
+        }
+        let Some(told) = &self.told else { return };
+        let group = Arc::clone(&told.group);
+        let commit = tokio::task::spawn_blocking(move || group.settle()).await;
+        if let Ok(Err(error)) = commit {
+            warn!(%error, "where requests were read is not noted");
         }
     }
 
@@ -236,8 +260,9 @@ impl Serving {
     }
 
     /// Begins to read requests.
-    fn follow(&mut self, group: Arc<Group>, sender: &mpsc::Sender<Incoming>) {
-        self.group = Some(Arc::clone(&group));
+    fn follow(&mut self, told: Told, sender: &mpsc::Sender<Incoming>) {
+        let group = Arc::clone(&told.group);
+        self.told = Some(told);
         let (sender, stopping) = (sender.clone(), self.node.tasks.stopping());
         let reading = async move {
             loop {
@@ -316,7 +341,8 @@ impl Serving {
                 },
                 Action::WriteSurely { token, record } => self.write_surely(token, record),
                 Action::Commit { partition, offset } => {
-                    let commit = self.group.as_ref().map(|g| g.commit(partition, offset));
+                    let group = self.told.as_ref().map(|told| &told.group);
+                    let commit = group.map(|group| group.commit(partition, offset));
                     if let Some(Err(error)) = commit {
                         warn!(%error, "where requests were read is not noted");
                     }
