@@ -9,11 +9,13 @@
 //! has the result; one command id is handed out once for as long as its result is remembered.
 
 mod commands;
+mod flight;
 mod floors;
 mod layouts;
 mod link;
 mod outgoing;
 mod packing;
+mod size;
 mod waiting;
 mod window;
 
@@ -25,6 +27,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use umec_spec::settings::Pattern;
 use umec_wire::command::CommandResult;
+use umec_wire::uplink::message::PROBE_OVERHEAD;
 use umec_wire::uplink::{Command, Datagram, Down, Entry, Key, Lane, Now, Up, Way};
 use umec_wire::{Boot, ModemName, Reason};
 
@@ -149,7 +152,10 @@ impl Machine {
             Ok(Datagram::Unknown(connection)) => self.link.unknown(now.steady, connection),
             Ok(Datagram::Sealed(sealed)) if sealed.way == Way::Down => {
                 match self.link.open(now.steady, &sealed) {
-                    Ok(message) => self.message(now, sealed.lane, &message),
+                    Ok(message) => {
+                        self.outgoing.heard(now.steady);
+                        self.message(now, sealed.lane, &message);
+                    }
                     Err(link::NotOpened::Session) => self.refused.session += 1,
                     Err(link::NotOpened::Replayed) => self.refused.replayed += 1,
                     Err(link::NotOpened::Broken) => self.refused.broken += 1,
@@ -174,7 +180,7 @@ impl Machine {
             }
             Some(Down::Setting(setting)) => self.commands.setting(now, &setting),
             Some(Down::Challenge(number)) => self.send(now.steady, &Up::Answer(number)),
-            Some(Down::ProbeArrived(_)) => {}
+            Some(Down::ProbeArrived(number)) => self.outgoing.probe_arrived(now.steady, number),
             Some(Down::UnknownLayouts { batch, layouts }) => {
                 self.outgoing.unknown_layouts(batch, &layouts);
             }
@@ -203,9 +209,26 @@ impl Machine {
         while let Some(result) = self.commands.due(at) {
             self.send(at, &Up::Result(result));
         }
+        self.probe(at);
         while let Some(message) = self.outgoing.next_message(at) {
             self.send_sealed(at, Lane::Data, &message);
         }
+    }
+
+    /// Asks how large a datagram the path carries, when that is due.
+    fn probe(&mut self, at: Duration) {
+        let Some((number, size)) = self.outgoing.probe(at) else {
+            return;
+        };
+        let filling = size.saturating_sub(self.link.overhead() + PROBE_OVERHEAD);
+        let mut message = Up::Probe { number, filling }.encode();
+        // The heads of number and filling are as short as can be.
+        let missing = size.saturating_sub(self.link.overhead() + message.len());
+        if missing > 0 {
+            let filling = filling + missing;
+            message = Up::Probe { number, filling }.encode();
+        }
+        self.send_sealed(at, Lane::Data, &message);
     }
 
     fn send(&mut self, at: Duration, message: &Up) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use umec_wire::uplink::datagram::Retry;
+use umec_wire::uplink::datagram::{MAX_HEADER, Retry, TAG};
 use umec_wire::uplink::session::OpenError;
 use umec_wire::uplink::{Connection, Cookie, Initiation, Key, Lane, Sealed, Session, Up};
 use umec_wire::{Boot, ModemName, NodeName, Reason};
@@ -254,6 +254,12 @@ impl Link {
         current.sent = now;
         current.unanswered.get_or_insert(now);
         current.session.seal(lane, message)
+    }
+
+    /// The bytes that sealing adds to the next message.
+    pub(super) fn overhead(&self) -> usize {
+        let current = self.session.as_ref();
+        current.map_or(MAX_HEADER + TAG, |current| current.session.overhead())
     }
 
     /// Sends hellos and keepalives that are due. `owed` says that something waits for an answer.

@@ -1,20 +1,18 @@
-//! Messages on their way up: collected into batches, sent, sent again, acknowledged.
+//! Messages on their way up, from the stream into batches until they are acknowledged.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
-use bytes::Bytes;
 use umec_wire::DeviceName;
 use umec_wire::uplink::datagram::{MAX_HEADER, TAG};
 use umec_wire::uplink::message::FRAGMENT_OVERHEAD;
-use umec_wire::uplink::rtt::RoundTrip;
 use umec_wire::uplink::{Batch, Entry, LayoutNumber, Ranges};
 
+use super::flight::Flight;
 use super::floors::Floors;
-use super::layouts::{Layouts, Numbered};
+use super::layouts::Layouts;
 use super::packing::{self, Packed};
 use super::waiting::Waiting;
-use super::window::Window;
 
 /// How far the messages have got.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,8 +37,6 @@ pub struct Progress {
 
 #[derive(Debug)]
 pub(super) struct Outgoing {
-    /// The most bytes of a message in a datagram.
-    room: usize,
     linger: Duration,
     queue: VecDeque<Waiting>,
     /// How many messages may fill a datagram, as far as is known.
@@ -51,13 +47,7 @@ pub(super) struct Outgoing {
     held: HashMap<DeviceName, VecDeque<Waiting>>,
     state_on_its_way: HashSet<DeviceName>,
     floors: Floors,
-    batches: BTreeMap<u64, OnItsWay>,
-    next_number: u64,
-    next_order: u64,
-    /// What is sealed and sent before anything else: the rest of a batch in fragments.
-    fragments: VecDeque<Vec<u8>>,
-    window: Window,
-    trip: RoundTrip,
+    flight: Flight,
     total: Totals,
 }
 
@@ -65,26 +55,8 @@ pub(super) struct Outgoing {
 struct Totals {
     messages: usize,
     bytes: usize,
-    in_flight: usize,
     acknowledged: u64,
-    sent_again: u64,
     last: Option<Duration>,
-}
-
-#[derive(Debug)]
-struct OnItsWay {
-    messages: Vec<Waiting>,
-    rows: Bytes,
-    layouts: Vec<Numbered>,
-    sent: Option<Sent>,
-    times: u32,
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Sent {
-    at: Duration,
-    /// The place among all that was sent.
-    order: u64,
 }
 
 /// How many messages may wait for acknowledgement; the rest waits in the stream.
@@ -93,19 +65,11 @@ const MESSAGES: usize = 4_096;
 /// How many bytes of messages may wait for acknowledgement.
 const BYTES: usize = 4 << 20;
 
-/// How many places behind an acknowledged one a batch counts as lost, once it has had more than a
-/// round trip. RFC 9002 section 6.1.1 says 3; with the time besides, 1 repairs a small window sooner.
-const REORDERED: u64 = 1;
-
 // === impl Outgoing ===
 
 impl Outgoing {
     pub(super) fn new(datagram: usize, linger: Duration) -> Self {
         Self {
-            // Settings are parsed with a lower bound; a fragment needs room for itself.
-            room: datagram
-                .saturating_sub(MAX_HEADER + TAG)
-                .max(2 * FRAGMENT_OVERHEAD),
             linger,
             queue: VecDeque::new(),
             filling: 1,
@@ -113,12 +77,7 @@ impl Outgoing {
             held: HashMap::new(),
             state_on_its_way: HashSet::new(),
             floors: Floors::default(),
-            batches: BTreeMap::new(),
-            next_number: 0,
-            next_order: 0,
-            fragments: VecDeque::new(),
-            window: Window::new(),
-            trip: RoundTrip::new(),
+            flight: Flight::new(datagram),
             total: Totals::default(),
         }
     }
@@ -146,35 +105,14 @@ impl Outgoing {
 
     /// Takes acknowledgements; gives the positions in the stream that are safe.
     pub(super) fn acknowledged(&mut self, now: Duration, ranges: &Ranges) -> Vec<u64> {
-        let numbers: Vec<u64> = ranges
-            .iter()
-            .flat_map(|range| self.batches.range(range.first..=range.last))
-            .map(|(number, _)| *number)
-            .collect();
         let mut positions = Vec::new();
-        let mut newest = None;
-        for number in numbers {
-            let Some(batch) = self.batches.remove(&number) else {
-                continue;
-            };
-            if let Some(sent) = batch.sent {
-                self.total.in_flight -= 1;
-                newest = newest.max(Some(sent.order));
-                if batch.times == 1 {
-                    self.trip.measured(now.saturating_sub(sent.at));
-                }
-            }
-            self.trip.answered();
-            self.window.acknowledged();
+        for batch in self.flight.acknowledged(now, ranges) {
             self.layouts.known(&batch.layouts);
             for message in batch.messages {
                 positions.push(message.position);
                 self.settled(&message);
             }
             self.total.last = Some(now);
-        }
-        if let Some(newest) = newest {
-            self.overtaken(now, newest);
         }
         positions
     }
@@ -200,121 +138,98 @@ impl Outgoing {
     /// Takes the word that a batch was not read for want of layouts, and lets it go out with them.
     pub(super) fn unknown_layouts(&mut self, batch: u64, layouts: &[LayoutNumber]) {
         self.layouts.unknown(layouts);
-        let batch = self.batches.get_mut(&batch);
-        if batch.is_some_and(|batch| batch.sent.take().is_some()) {
-            self.total.in_flight -= 1;
-        }
+        self.flight.forget(batch);
     }
 
-    /// Counts as lost what was sent well before something that is acknowledged.
-    fn overtaken(&mut self, now: Duration, newest: u64) {
-        let trip = self.trip.smoothed().unwrap_or_default();
-        // Nine eighths of a round trip (RFC 9002 section 6.1.2).
-        let patience = trip * 9 / 8;
-        self.give_up(now, |sent| {
-            sent.order + REORDERED <= newest && now >= sent.at + patience
-        });
+    /// Notes that the gateway was heard.
+    pub(super) const fn heard(&mut self, now: Duration) {
+        self.flight.heard(now);
     }
 
-    /// Counts as lost what has waited for longer than the timeout.
+    /// Takes the word that a probe of the path's size has arrived.
+    pub(super) fn probe_arrived(&mut self, now: Duration, number: u32) {
+        self.flight.size.arrived(now, number);
+    }
+
+    /// The probe of the path's size that is due: its number and its size.
+    pub(super) fn probe(&mut self, now: Duration) -> Option<(u32, usize)> {
+        let timeout = self.flight.timeout();
+        self.flight.size.probe(now, timeout)
+    }
+
+    /// Counts as lost what has waited for too long.
     pub(super) fn expire(&mut self, now: Duration) {
-        let timeout = self.trip.timeout();
-        if self.give_up(now, |sent| now >= sent.at + timeout) {
-            self.trip.timed_out();
-        }
-    }
-
-    fn give_up(&mut self, now: Duration, lost: impl Fn(&Sent) -> bool) -> bool {
-        let mut any = false;
-        for batch in self.batches.values_mut() {
-            if let Some(sent) = batch.sent.take_if(|sent| lost(sent)) {
-                any = true;
-                self.total.in_flight -= 1;
-                self.window.lost(now, sent.at);
-            }
-        }
-        any
+        self.flight.expire(now);
     }
 
     /// Lets everything go out at once when what is on its way is `lost`.
     pub(super) fn session_begins(&mut self, lost: bool) {
         if lost {
-            self.trip.answered();
-            self.fragments.clear();
-            for batch in self.batches.values_mut() {
-                if batch.sent.take().is_some() {
-                    self.total.in_flight -= 1;
-                }
-            }
+            self.flight.begin_anew();
         }
+    }
+
+    /// The most bytes of a message in a datagram.
+    fn room(&self) -> usize {
+        // Settings are parsed with a lower bound; a fragment needs room for itself.
+        let datagram = self.flight.size.datagram();
+        datagram
+            .saturating_sub(MAX_HEADER + TAG)
+            .max(2 * FRAGMENT_OVERHEAD)
     }
 
     /// The next message to seal and send, as long as the window admits one.
     pub(super) fn next_message(&mut self, now: Duration) -> Option<Vec<u8>> {
-        if let Some(fragment) = self.fragments.pop_front() {
+        if let Some(fragment) = self.flight.next_fragment(now) {
             return Some(fragment);
         }
-        if !self.window.admits(self.total.in_flight) {
+        if !self.flight.admits(now) {
             return None;
         }
-        let lost = self.batches.iter().find(|(_, batch)| batch.sent.is_none());
-        let number = match lost {
-            Some((number, _)) => *number,
-            None => self.collect(now)?,
-        };
-        let batch = self.batches.get_mut(&number)?;
-        batch.sent = Some(Sent {
-            at: now,
-            order: self.next_order,
-        });
-        self.next_order += 1;
-        self.total.in_flight += 1;
-        self.total.sent_again += u64::from(batch.times > 0);
-        batch.times = batch.times.saturating_add(1);
+        if self.flight.first_unsent().is_none() {
+            self.collect(now);
+        }
+        let (number, batch) = self.flight.first_unsent()?;
         let mut told = Batch {
             number,
             definitions: self.layouts.undefined(&batch.layouts),
             rows: batch.rows.clone(),
         };
         let message = told.encode();
-        if message.len() <= self.room {
-            return Some(message);
-        }
-        // Fragments of one batch come together from several attempts: they are the same each time.
-        told.definitions.clone_from(&batch.layouts);
-        self.fragments = packing::fragments(number, &told.encode().into(), self.room);
-        self.fragments.pop_front()
+        let parts = if message.len() <= self.room() {
+            VecDeque::from([message])
+        } else {
+            // Fragments of one batch come together from several attempts: they are the same each time.
+            told.definitions.clone_from(&batch.layouts);
+            packing::fragments(number, &told.encode().into(), self.room())
+        };
+        self.flight.send(now, number, parts)
     }
 
     /// Makes a batch of what waits, when a datagram is full or the first has waited long enough.
-    fn collect(&mut self, now: Duration) -> Option<u64> {
-        let first = self.queue.front()?;
+    fn collect(&mut self, now: Duration) {
+        let room = self.room();
+        let Some(first) = self.queue.front() else {
+            return;
+        };
         let lingers = now < first.since + self.linger;
         if lingers && self.queue.len() < self.filling {
-            return None;
+            return;
         }
-        let number = self.next_number;
-        let packed = packing::pack(&self.queue, number, self.room, &self.layouts, self.filling);
-        self.filling = packed.filling(self.room);
+        let number = self.flight.next_number();
+        let packed = packing::pack(&self.queue, number, room, &self.layouts, self.filling);
+        self.filling = packed.filling(room);
         if lingers && self.queue.len() < self.filling {
-            return None;
+            return;
         }
-        self.next_number += 1;
         let Packed {
             count,
             batch,
             layouts,
             ..
         } = packed;
-        let batch = OnItsWay {
-            messages: self.queue.drain(..count).collect(),
-            rows: batch.rows,
-            layouts,
-            sent: None,
-            times: 0,
-        };
-        self.batches.insert(number, batch);
-        Some(number)
+        let messages = self.queue.drain(..count).collect();
+        self.flight.add(messages, batch.rows, layouts);
     }
 
     /// How many messages wait for acknowledgement.
@@ -324,34 +239,35 @@ impl Outgoing {
 
     /// Whether something was sent and is not acknowledged.
     pub(super) fn is_waiting(&self) -> bool {
-        !self.batches.is_empty()
+        !self.flight.is_empty()
     }
 
     pub(super) fn wake(&self) -> Option<Duration> {
-        let timeout = self.trip.timeout();
-        let sent = self.batches.values().filter_map(|batch| batch.sent);
-        let expiry = sent.map(|sent| sent.at + timeout).min();
-        let linger = self
-            .queue
-            .front()
-            .filter(|_| self.window.admits(self.total.in_flight))
-            .map(|first| first.since + self.linger);
-        [expiry, linger].into_iter().flatten().min()
+        let is_full = self.queue.len() >= self.filling;
+        let ready = self.flight.ready(is_full && !self.queue.is_empty());
+        let linger = self.queue.front().and_then(|first| {
+            let next = self.flight.ready(true)?;
+            Some((first.since + self.linger).max(next))
+        });
+        let due = [self.flight.expiry(), ready, linger];
+        let due = due.into_iter().flatten().min();
+        let probe = self.flight.size.next();
+        Some(due.map_or(probe, |due| due.min(probe)))
     }
 
     pub(super) fn progress(&self, now: Duration) -> Progress {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
-        let sent = self.batches.values().flat_map(|batch| &batch.messages);
+        let sent = self.flight.messages();
         let oldest = sent.chain(&self.queue).map(|message| message.since).min();
         Progress {
             waiting: count(self.total.messages),
             waiting_bytes: count(self.total.bytes),
-            in_flight: count(self.total.in_flight),
+            in_flight: count(self.flight.in_flight()),
             acknowledged: self.total.acknowledged,
-            sent_again: self.total.sent_again,
+            sent_again: self.flight.sent_again(),
             oldest: oldest.map(|since| now.saturating_sub(since)),
             since_acknowledgement: self.total.last.map(|last| now.saturating_sub(last)),
-            round_trip: self.trip.smoothed(),
+            round_trip: self.flight.round_trip(),
         }
     }
 }

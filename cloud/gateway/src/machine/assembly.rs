@@ -47,7 +47,16 @@ impl Assembly {
             parts: BTreeMap::new(),
             bytes: 0,
         });
-        if batch.count != count || batch.parts.contains_key(&index) {
+        if batch.count != count {
+            // The path has got narrower or wider, and the modem has cut the batch anew.
+            self.bytes -= batch.bytes;
+            *batch = Unfinished {
+                count,
+                parts: BTreeMap::new(),
+                bytes: 0,
+            };
+        }
+        if batch.parts.contains_key(&index) {
             return None;
         }
         batch.bytes += bytes.len();
@@ -96,9 +105,19 @@ mod tests {
         assert_eq!(assembly.insert(boot, fragment(7, 2, 3, 1)), None);
         assert_eq!(assembly.insert(boot, fragment(7, 0, 3, 1)), None);
         assert_eq!(assembly.insert(boot, fragment(7, 9, 3, 1)), None);
-        assert_eq!(assembly.insert(boot, fragment(7, 1, 4, 1)), None);
         let whole = assembly.insert(boot, fragment(7, 1, 3, 1));
         assert_eq!(whole.as_deref(), Some(&[0, 1, 2][..]));
+        assert_eq!(assembly.bytes, 0);
+    }
+
+    #[test]
+    fn a_batch_that_is_cut_anew_begins_anew() {
+        let (mut assembly, boot) = (Assembly::default(), Boot::from_bits(1));
+        assert_eq!(assembly.insert(boot, fragment(7, 0, 2, 9)), None);
+        assert_eq!(assembly.insert(boot, fragment(7, 0, 3, 5)), None);
+        assert_eq!(assembly.insert(boot, fragment(7, 2, 3, 5)), None);
+        let whole = assembly.insert(boot, fragment(7, 1, 3, 5));
+        assert_eq!(whole.map(|whole| whole.len()), Some(15));
         assert_eq!(assembly.bytes, 0);
     }
 

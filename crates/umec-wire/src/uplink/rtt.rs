@@ -14,7 +14,9 @@ pub struct RoundTrip {
 /// The timeout before the first measurement (RFC 6298 section 2.1).
 pub const INITIAL: Duration = Duration::from_secs(1);
 
-/// The least timeout. RFC 6298 section 2.4 says 1 s for the sake of coarse clocks; Linux uses 200 ms.
+/// The least that is added to the smoothed round trip (`G` of RFC 6298 section 2.3). The least timeout
+/// of 1 s in section 2.4 is for the sake of coarse clocks; Linux adds 200 ms, as here. Half of the round
+/// trip is added where that is more: the queue of a slow link grows by as much within one.
 pub const LEAST: Duration = Duration::from_millis(200);
 
 /// The greatest timeout: a path that comes back is noticed within this time.
@@ -47,8 +49,8 @@ impl RoundTrip {
         }
     }
 
-    /// Says that an answer came, though to something sent more than once.
-    pub const fn answered(&mut self) {
+    /// Says that the path is another one, or that nothing was heard of it for so long that it may be.
+    pub const fn forgive(&mut self) {
         self.backed_off = 0;
     }
 
@@ -64,11 +66,11 @@ impl RoundTrip {
 
     /// How long to wait (RFC 6298 sections 2.3 and 5.5).
     pub fn timeout(&self) -> Duration {
-        let base = self
-            .smoothed
-            .map_or(INITIAL, |smoothed| smoothed + self.variation * 4);
+        let base = self.smoothed.map_or(INITIAL, |smoothed| {
+            smoothed + (self.variation * 4).max(LEAST)
+        });
         let factor = 1_u32.checked_shl(self.backed_off.min(16)).unwrap_or(1);
-        base.max(LEAST).saturating_mul(factor).min(GREATEST)
+        base.saturating_mul(factor).min(GREATEST)
     }
 }
 
@@ -97,6 +99,30 @@ mod tests {
         for _ in 0..100 {
             trip.measured(Duration::from_millis(10));
         }
-        assert_eq!(trip.timeout(), LEAST);
+        assert_eq!(trip.timeout(), Duration::from_millis(10) + LEAST);
+    }
+
+    #[test]
+    fn the_steps_of_rfc_6298_by_hand() {
+        // Section 2.2: SRTT = R, RTTVAR = R/2. Section 2.3, first RTTVAR, then SRTT, with the old SRTT:
+        // RTTVAR = 3/4 RTTVAR + 1/4 |SRTT - R'|, SRTT = 7/8 SRTT + 1/8 R'; RTO = SRTT + 4 RTTVAR.
+        let mut trip = RoundTrip::new();
+        for (sample, smoothed, timeout) in [
+            (1_000_000, 1_000_000, 3_000_000),
+            (2_000_000, 1_125_000, 3_625_000),
+            (500_000, 1_046_875, 3_546_875),
+            (1_046_875, 1_046_875, 2_921_875),
+        ] {
+            trip.measured(Duration::from_micros(sample));
+            assert_eq!(trip.smoothed(), Some(Duration::from_micros(smoothed)));
+            assert_eq!(trip.timeout(), Duration::from_micros(timeout));
+        }
+        // Section 5.5. An answer that may be to either sending changes nothing (section 3).
+        trip.timed_out();
+        assert_eq!(trip.timeout(), Duration::from_micros(2 * 2_921_875));
+        trip.timed_out();
+        assert_eq!(trip.timeout(), GREATEST);
+        trip.forgive();
+        assert_eq!(trip.timeout(), Duration::from_micros(2_921_875));
     }
 }

@@ -231,6 +231,11 @@ impl Session {
         self.next
     }
 
+    /// The bytes that sealing adds to the next message.
+    pub fn overhead(&self) -> usize {
+        datagram::sealed_header(Lane::Data, self.way, self.connection, self.next, 0).len() + TAG
+    }
+
     /// Seals a message into a datagram. `None` when the message is larger than Noise allows (65,519
     /// bytes) or the numbers are used up.
     pub fn seal(&mut self, lane: Lane, message: &[u8]) -> Option<Vec<u8>> {
