@@ -257,6 +257,11 @@ impl Machine {
         self.modems.values().filter(|modem| modem.is_up).count()
     }
 
+    /// How many sessions are held, proven or not.
+    pub fn held(&self) -> usize {
+        self.connections.len()
+    }
+
     /// What has happened so far.
     pub fn counters(&self) -> Counters {
         self.counters
