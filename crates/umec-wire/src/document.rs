@@ -260,6 +260,10 @@ fn topics(page: &mut String) -> fmt::Result {
         )?;
     }
     page.push_str(
+        "\nWhere the gateway takes original modems there are the topics of the original system too: \
+         [uplink-protocol-v1.md](uplink-protocol-v1.md).\n",
+    );
+    page.push_str(
         "\nA record's time is the sample's time. A record that came from a node's bus has the headers, for \
          example:\n\n```\n",
     );
