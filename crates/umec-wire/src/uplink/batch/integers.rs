@@ -5,14 +5,19 @@
 //! their least. Rice's code is the best that spends whole bits where small differences are more
 //! frequent than large ones, as noise makes them; the fixed width is where they are spread evenly. A
 //! difference that is far out costs 88 bits and no more.
+//!
+//! Where all differences are multiples of a number, as those of times in milliseconds or of readings in
+//! steps of a quarter are, the column may be told by what they are multiples of.
 
 use super::BatchError;
 use super::bits::{BitReader, BitWriter};
-use super::bytes::{Reader, bits, number_length, put_signed, unzigzag, zigzag};
+use super::bytes::{Reader, bits, number_length, put_number, put_signed, unzigzag, zigzag};
 
 /// How a column is written, and how much that takes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plan {
+    /// What the differences are multiples of; the rest is about how often they have it.
+    step: Option<i64>,
     order: usize,
     coder: Coder,
     /// The whole column in bits, without the tag.
@@ -42,6 +47,12 @@ const NARROW: u32 = 32;
 /// The coders of one order: widths 0 to 32, 40, 48, 56, 64, and the parameters twice.
 const CODERS: u32 = NARROW + 1 + 4 + 2 * PARAMETERS;
 
+/// The tag of a column of multiples.
+const MULTIPLES: u8 = u8::MAX;
+
+/// With fewer values a step is not worth telling.
+const FEWEST_MULTIPLES: usize = 4;
+
 /// Appends a column. Its length is known to the reader; a single value stands alone.
 pub(super) fn encode(values: &[i64], to: &mut Vec<u8>) {
     match values {
@@ -66,6 +77,26 @@ pub(super) fn decode(
 
 /// Chooses how two or more values are written.
 pub(super) fn plan(values: &[i64]) -> Plan {
+    let best = plan_orders(values);
+    let Some(step) = common_step(values) else {
+        return best;
+    };
+    let more = values.first().map_or(0, |first| {
+        8 * (1 + number_length(zigzag(*first)) + number_length(step.unsigned_abs()))
+    });
+    let stepped = plan_orders(&multiples(values, step));
+    if stepped.cost + more < best.cost {
+        Plan {
+            step: Some(step),
+            cost: stepped.cost + more,
+            ..stepped
+        }
+    } else {
+        best
+    }
+}
+
+fn plan_orders(values: &[i64]) -> Plan {
     let mut best = Plan::of(0, values, 0);
     let mut seeds = 0;
     let mut differences = values.to_vec();
@@ -82,8 +113,44 @@ pub(super) fn plan(values: &[i64]) -> Plan {
     best
 }
 
+/// What all differences are multiples of, where there are enough of them and it is more than 1.
+fn common_step(values: &[i64]) -> Option<i64> {
+    if values.len() < FEWEST_MULTIPLES {
+        return None;
+    }
+    let pairs = values.iter().zip(values.iter().skip(1));
+    let mut step = 0;
+    for (one, next) in pairs {
+        step = divisor(next.wrapping_sub(*one).unsigned_abs(), step);
+        if step == 1 {
+            return None;
+        }
+    }
+    i64::try_from(step).ok().filter(|step| *step > 0)
+}
+
+/// The greatest common divisor.
+const fn divisor(mut one: u64, mut other: u64) -> u64 {
+    while other != 0 {
+        (one, other) = (other, one % other);
+    }
+    one
+}
+
+fn multiples(values: &[i64], step: i64) -> Vec<i64> {
+    let differences = differentiate(values).into_iter();
+    differences.map(|difference| difference / step).collect()
+}
+
 /// Appends two or more values as planned.
 pub(super) fn write(values: &[i64], plan: Plan, to: &mut Vec<u8>) {
+    if let Some(step) = plan.step {
+        to.push(MULTIPLES);
+        put_signed(to, values.first().copied().unwrap_or(0));
+        put_number(to, step.unsigned_abs());
+        let plan = Plan { step: None, ..plan };
+        return write(&multiples(values, step), plan, to);
+    }
     to.push(plan.tag());
     let mut differences = values.to_vec();
     for _ in 0..plan.order {
@@ -106,7 +173,39 @@ pub(super) fn write(values: &[i64], plan: Plan, to: &mut Vec<u8>) {
 }
 
 fn read(from: &mut Reader, count: usize, what: &'static str) -> Result<Vec<i64>, BatchError> {
-    let (order, coder) = untag(from.byte(what)?).ok_or(BatchError::Wrong(what))?;
+    let tag = from.byte(what)?;
+    if tag == MULTIPLES {
+        return read_multiples(from, count, what);
+    }
+    read_orders(from, tag, count, what)
+}
+
+fn read_multiples(
+    from: &mut Reader,
+    count: usize,
+    what: &'static str,
+) -> Result<Vec<i64>, BatchError> {
+    let first = from.signed(what)?;
+    let step = from.number(what)?.cast_signed();
+    let tag = from.byte(what)?;
+    if tag == MULTIPLES || count < FEWEST_MULTIPLES {
+        return Err(BatchError::Wrong(what));
+    }
+    let mut values = read_orders(from, tag, count - 1, what)?;
+    for value in &mut values {
+        *value = value.wrapping_mul(step);
+    }
+    integrate(&mut values, first);
+    Ok(values)
+}
+
+fn read_orders(
+    from: &mut Reader,
+    tag: u8,
+    count: usize,
+    what: &'static str,
+) -> Result<Vec<i64>, BatchError> {
+    let (order, coder) = untag(tag).ok_or(BatchError::Wrong(what))?;
     let mut seeds = Vec::with_capacity(order);
     for _ in 0..order {
         seeds.push(from.signed(what)?);
@@ -186,6 +285,7 @@ impl Plan {
         let base = seeds + 8 * number_length(zigzag(least));
         let width = step(bits(above(greatest, least)));
         let mut best = Self {
+            step: None,
             order,
             coder: Coder::Packed(width),
             cost: base + width as usize * differences.len(),
@@ -203,7 +303,11 @@ impl Plan {
         ];
         for (coder, cost) in others {
             if cost < best.cost {
-                best = Self { order, coder, cost };
+                best = Self {
+                    coder,
+                    cost,
+                    ..best
+                };
             }
         }
         best
@@ -221,7 +325,7 @@ impl Plan {
     }
 }
 
-/// What a tag says; `None` for 255, the only one without a meaning.
+/// What a tag says; `None` for that of multiples.
 fn untag(tag: u8) -> Option<(usize, Coder)> {
     let tag = u32::from(tag);
     let coder = match tag % CODERS {

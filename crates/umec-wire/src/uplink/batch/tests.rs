@@ -233,6 +233,8 @@ proptest! {
             prop::collection::vec(any::<i64>(), 0..50),
             prop::collection::vec(-3_i64..3, 0..200),
             prop::collection::vec(prop_oneof![20 => -3_i64..3, 1 => any::<i64>()], 0..200),
+            (1_i64..1 << 40, any::<i64>(), prop::collection::vec(-50_i64..50, 0..100))
+                .prop_map(|(step, first, all)| all.into_iter().map(|n| n.wrapping_mul(step).wrapping_add(first)).collect()),
             (any::<i64>(), any::<i64>(), 0..100_i64).prop_map(|(a, b, n)| (0..n).map(|i| b.wrapping_mul(i).wrapping_add(a)).collect()),
         ]
     ) {
