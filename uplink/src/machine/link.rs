@@ -110,11 +110,11 @@ const UNKNOWN_PAUSE: Duration = Duration::from_secs(1);
 // === impl Renewal ===
 
 impl Default for Renewal {
-    /// An hour, or far below the end of the nonces.
+    /// An hour, or before numbers take more than four bytes (`USUAL_HEADER`).
     fn default() -> Self {
         Self {
             after: Duration::from_hours(1),
-            datagrams: 1 << 40,
+            datagrams: 1 << 29,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use umec_wire::DeviceName;
-use umec_wire::uplink::datagram::{MAX_HEADER, TAG};
+use umec_wire::uplink::datagram::{TAG, USUAL_HEADER};
 use umec_wire::uplink::message::FRAGMENT_OVERHEAD;
 use umec_wire::uplink::{Batch, Entry, LayoutNumber, Ranges};
 
@@ -174,7 +174,7 @@ impl Outgoing {
         // Settings are parsed with a lower bound; a fragment needs room for itself.
         let datagram = self.flight.size.datagram();
         datagram
-            .saturating_sub(MAX_HEADER + TAG)
+            .saturating_sub(USUAL_HEADER + TAG)
             .max(2 * FRAGMENT_OVERHEAD)
     }
 

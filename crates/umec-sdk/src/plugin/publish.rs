@@ -58,15 +58,5 @@ impl Voice {
 
 /// A trace that begins with this sample.
 fn new_trace() -> TraceParent {
-    let ids: [u64; 3] = [rand::random(), rand::random(), rand::random()];
-    let [first, second, parent] = ids.map(|id| id | 1);
-    let mut trace_id = [0; 16];
-    let (left, right) = trace_id.split_at_mut(8);
-    left.copy_from_slice(&first.to_be_bytes());
-    right.copy_from_slice(&second.to_be_bytes());
-    TraceParent {
-        trace_id,
-        parent_id: parent.to_be_bytes(),
-        flags: 1,
-    }
+    TraceParent::begin([rand::random(), rand::random(), rand::random()])
 }

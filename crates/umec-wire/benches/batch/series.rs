@@ -24,6 +24,7 @@ pub(crate) fn all() -> Vec<Recording> {
         thermometer("a hundred thermometers, every 10 s", 100),
         energy(),
         vibration(),
+        bursts(),
         door(),
         irregular(),
         meter(),
@@ -80,7 +81,31 @@ fn vibration() -> Recording {
         vec![reading("velocity", Some("m/s"), time, f64::from(single))]
     });
     Recording {
-        name: "vibration, singles, ten a second",
+        name: "vibration, singles, noise to the last bit",
+        messages,
+        devices: 1,
+    }
+}
+
+/// The same from a sensor that collects a few samples between two reads, at its own rate.
+fn bursts() -> Recording {
+    let mut dice = Dice(7);
+    let messages = each(|place| {
+        let time = BEGIN + i64::from(place) * 800_000 + late(&mut dice);
+        let sample = |place: i64| {
+            #[expect(clippy::cast_possible_truncation, reason = "as the sensor does")]
+            let single = (0.3 + 0.05 * dice.normal()) as f32;
+            reading(
+                "velocity",
+                Some("m/s"),
+                time + place * 100_000,
+                f64::from(single),
+            )
+        };
+        (0..8).map(sample).collect()
+    });
+    Recording {
+        name: "vibration, singles, eight at a time",
         messages,
         devices: 1,
     }

@@ -10,21 +10,9 @@
 //! of each field. The heads of the groups are columns too, since a batch of one message from each of a
 //! hundred devices is as common as one of a hundred messages from one device.
 //!
-//! | what | how |
-//! |---|---|
-//! | the batch | bit 7 of the first byte is 0 (a CBOR array, as other messages are, has it set); bit 6: definitions follow; bits 0 to 4: the lowest bits of the batch's number; bit 5: the others follow |
-//! | definitions | how many, then each: its number, and the layout |
-//! | layout | kind (1 byte), device, boot (8 bytes, big-endian), how many fields, and the fields |
-//! | field | how many bytes its name shares with the one before (1 byte), the rest of the name, type in bits 0 and 1 and the length of the unit in the others of a byte (63: the unit before), the unit |
-//! | groups | how many; columns over the groups: layout, 8 × messages + flags, first sequence − floor, first sequence, first time (groups with times only); then each group's rest |
-//! | a group | traces (flag 1): how many, and each as messages since the last and 25 bytes; differences of sequences; then by kind |
-//! | readings, aggregates | samples − 1 of each message (flag 2; without it, one); differences of the samples' times; later fields' times after the sample's, a column each (flag 4); values, a column for each field |
-//! | status | differences of times; bodies |
-//! | events | headers; data |
-//! | the end | zeros, as many as a batch needs to stand for what it stands for |
-//!
-//! A number is written seven bits a byte, lowest first, the eighth bit set on all but the last; a number
-//! with a sign is folded first (0, -1, 1 are 0, 1, 2). Text and bytes follow their length.
+//! Groups whose messages have the same fields are told in the same columns, one after the other: all of
+//! them know the same decimals, and have a value, a tag and a base in common. The tables of the format,
+//! with vectors, are in `docs/uplink-protocol.md`.
 //!
 //! A batch stands for at most [`FREE`] messages and values, and [`PER_BYTE`] more for each byte behind
 //! the definitions (eight bytes of a text or of opaque data that come up again count as one): what

@@ -129,6 +129,10 @@ pub const MIN_HELLO: usize = 1 + 32 + (1 + 5 + 2 + 63 + 9 + 1 + cookie::SIZE) + 
 /// How much of a hello its answer repeats.
 pub const ECHO: usize = 8;
 
+/// The most bytes that stand before the sealed message up to number 2^30 - 1, before which sessions
+/// are renewed.
+pub const USUAL_HEADER: usize = 1 + 4 + 4;
+
 /// What sealing adds: the tag of ChaCha20-Poly1305 (RFC 8439 section 2.8).
 pub const TAG: usize = 16;
 

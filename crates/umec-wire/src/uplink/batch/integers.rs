@@ -293,24 +293,35 @@ impl Plan {
         if width == 0 {
             return best;
         }
-        let around = rice(differences.len(), || differences.iter().map(|d| zigzag(*d)));
-        let over = rice(differences.len(), || {
-            differences.iter().map(|d| above(*d, least))
-        });
-        let others = [
-            (Coder::Around(around.0), seeds + around.1),
-            (Coder::Above(over.0), base + over.1),
-        ];
-        for (coder, cost) in others {
-            if cost < best.cost {
-                best = Self {
-                    coder,
-                    cost,
-                    ..best
-                };
-            }
+        // Where differences go both ways alike, those above the least are twice as large; where none is
+        // below zero, folding the sign in makes them so.
+        let sum: i128 = differences.iter().map(|d| i128::from(*d)).sum();
+        let size: u128 = differences
+            .iter()
+            .map(|d| u128::from(d.unsigned_abs()))
+            .sum();
+        let is_centred = sum.unsigned_abs() * 4 < size;
+        if least < 0 {
+            let (low, cost) = rice(differences, zigzag);
+            best = best.or(Coder::Around(low), seeds + cost);
+        }
+        if !is_centred {
+            let (low, cost) = rice(differences, |difference| above(difference, least));
+            best = best.or(Coder::Above(low), base + cost);
         }
         best
+    }
+
+    fn or(self, coder: Coder, cost: usize) -> Self {
+        if cost < self.cost {
+            Self {
+                coder,
+                cost,
+                ..self
+            }
+        } else {
+            self
+        }
     }
 
     fn tag(self) -> u8 {
@@ -347,17 +358,20 @@ const fn step(width: u32) -> u32 {
     }
 }
 
-/// The best parameter of Rice's code for these numbers, and the bits they take with it.
-fn rice<N: Iterator<Item = u64>>(count: usize, numbers: impl Fn() -> N) -> (u32, usize) {
-    let cost = |low: u32| -> usize {
-        let each = numbers().map(|number| match number >> low {
+/// The best parameter of Rice's code for these differences, and the bits they take with it.
+fn rice(differences: &[i64], fold: impl Fn(i64) -> u64) -> (u32, usize) {
+    let numbers: Vec<u64> = differences.iter().map(|d| fold(*d)).collect();
+    let cost = |low: u32| -> u64 {
+        let each = numbers.iter().map(|number| match number >> low {
             high if high < u64::from(ESCAPE) => high + 1 + u64::from(low),
             _ => u64::from(ESCAPE) + 64,
         });
-        usize::try_from(each.sum::<u64>()).unwrap_or(usize::MAX)
+        each.sum()
     };
-    let sum = numbers().fold(0_u64, u64::saturating_add);
-    let mean = sum / u64::try_from(count).unwrap_or(1).max(1);
+    let sum = numbers
+        .iter()
+        .fold(0_u64, |sum, number| sum.saturating_add(*number));
+    let mean = sum / (numbers.len() as u64).max(1);
     // About the logarithm of the mean; a few values far out make it too high, never too low.
     let mut low = bits(mean).min(PARAMETERS - 1);
     let mut least = cost(low);
@@ -368,7 +382,7 @@ fn rice<N: Iterator<Item = u64>>(count: usize, numbers: impl Fn() -> N) -> (u32,
         }
         (low, least) = (low - 1, less);
     }
-    (low, least)
+    (low, usize::try_from(least).unwrap_or(usize::MAX))
 }
 
 // === impl Coder ===

@@ -1,18 +1,19 @@
 //! Columns to messages.
 
+mod packs;
+
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::super::bytes::Reader;
-use super::super::layout::{Field, Layout, LayoutNumber, ValueType};
-use super::super::{BatchError, Budget, integers, numbers, words};
-use super::{FLAG_BITS, OFFSETS, REPEATS, TRACES, has_times};
+use super::super::layout::{Layout, LayoutNumber};
+use super::super::{BatchError, Budget, integers, words};
+use super::{FLAG_BITS, GAPS, Shape, TRACES, by_shape, origin};
 use crate::message_id::{MessageId, Sequence};
-use crate::reading::{Reading, Value};
 use crate::time::Timestamp;
 use crate::trace::TraceParent;
-use crate::uplink::entry::{Content, Entry, EntryKind};
+use crate::uplink::entry::{Content, Entry};
 
 /// What stands at the head of a group.
 struct Head {
@@ -32,12 +33,37 @@ pub(in super::super) fn decode(
     let mut from = Reader::new(bytes);
     let mut budget = Budget::of(bytes.len());
     let heads = read_heads(&mut from, &mut budget, layout)?;
-    let mut entries = Vec::with_capacity(heads.iter().map(|head| head.messages).sum());
-    for head in heads {
-        read_group(&mut from, &mut budget, &head, &mut entries)?;
+    let (traces, sequences) = read_ids(&mut from, &heads)?;
+    let mut contents: Vec<_> = heads.iter().map(|_| Vec::new().into_iter()).collect();
+    for (shape, places) in by_shape(heads.iter().map(|head| &*head.layout)) {
+        let heads: Vec<&Head> = places.iter().filter_map(|p| heads.get(*p)).collect();
+        let read = read_shape(&mut from, &mut budget, shape, &heads)?.into_iter();
+        for (place, messages) in places.into_iter().zip(read) {
+            if let Some(contents) = contents.get_mut(place) {
+                *contents = messages.into_iter();
+            }
+        }
     }
     if from.rest().iter().any(|byte| *byte != 0) {
         return Err(BatchError::Wrong("what follows the groups"));
+    }
+    let mut entries = Vec::with_capacity(heads.iter().map(|head| head.messages).sum());
+    for (((head, contents), traces), sequences) in
+        heads.iter().zip(contents).zip(traces).zip(sequences)
+    {
+        let mut traces = traces.into_iter().peekable();
+        for (place, (sequence, content)) in sequences.into_iter().zip(contents).enumerate() {
+            entries.push(Entry {
+                id: MessageId {
+                    device: head.layout.device.clone(),
+                    boot: head.layout.boot,
+                    sequence,
+                },
+                floor: head.floor,
+                trace: traces.next_if(|(p, _)| *p == place).map(|(_, trace)| trace),
+                content,
+            });
+        }
     }
     Ok(entries)
 }
@@ -58,8 +84,11 @@ fn read_heads(
     let counts = integers::decode(from, count, COUNTS)?;
     let floors = integers::decode(from, count, FLOORS)?;
     let sequences = integers::decode(from, count, "the first sequences")?;
+    let has_times = |layout: &Layout| Shape::of(layout).has_times();
     let with_time = layouts.iter().filter(|layout| has_times(layout)).count();
-    let mut times = integers::decode(from, with_time, "the first times")?.into_iter();
+    let origin = layouts.first().map_or(0, |layout| origin(layout));
+    let times = integers::decode(from, with_time, "the first times")?;
+    let mut times = times.into_iter().map(|time| time.wrapping_add(origin));
     let mut heads = Vec::with_capacity(count);
     let columns = counts.into_iter().zip(floors).zip(sequences);
     for (layout, ((count, floor), sequence)) in layouts.into_iter().zip(columns) {
@@ -92,11 +121,16 @@ fn known(
     numbers: Vec<i64>,
     layout: &mut dyn FnMut(LayoutNumber) -> Option<Arc<Layout>>,
 ) -> Result<Vec<Arc<Layout>>, BatchError> {
+    const NUMBER: &str = "the number of a layout";
+    let is_ascending = numbers.is_sorted_by(|one, next| one < next);
+    if !is_ascending {
+        return Err(BatchError::Wrong(NUMBER));
+    }
     let mut layouts = Vec::with_capacity(numbers.len());
     let mut unknown = Vec::new();
     for number in numbers {
         let number = u32::try_from(number);
-        let number = number.map_err(|_| BatchError::Wrong("the number of a layout"))?;
+        let number = number.map_err(|_| BatchError::Wrong(NUMBER))?;
         match layout(LayoutNumber(number)) {
             Some(layout) => layouts.push(layout),
             None => unknown.push(LayoutNumber(number)),
@@ -105,49 +139,67 @@ fn known(
     if unknown.is_empty() {
         Ok(layouts)
     } else {
-        unknown.sort();
-        unknown.dedup();
         Err(BatchError::UnknownLayouts(unknown))
     }
 }
 
-fn read_group(
+type Traces = Vec<(usize, TraceParent)>;
+
+/// Reads the traces and the sequences of each group.
+fn read_ids(
+    from: &mut Reader,
+    heads: &[Head],
+) -> Result<(Vec<Traces>, Vec<Vec<Sequence>>), BatchError> {
+    const SEQUENCES: &str = "the sequences of a group";
+    let traces = heads.iter().map(|head| {
+        if head.flags & TRACES == 0 {
+            return Ok(Vec::new());
+        }
+        read_traces(from, head.messages)
+    });
+    let traces = traces.collect::<Result<Vec<_>, BatchError>>()?;
+    let told = heads.iter().filter(|head| head.flags & GAPS != 0);
+    let told = told.map(|head| head.messages - 1).sum();
+    let mut gaps = integers::decode(from, told, SEQUENCES)?.into_iter();
+    let sequences = heads.iter().map(|head| {
+        let mut next = head.sequence;
+        let first = std::iter::once(next);
+        let others = (1..head.messages).map(|_| {
+            let gap = if head.flags & GAPS == 0 {
+                1
+            } else {
+                gaps.next().unwrap_or(1)
+            };
+            next = next.wrapping_add(gap.cast_unsigned());
+            next
+        });
+        let sequences = first.chain(others).map(|sequence| {
+            let sequence = Sequence::new(sequence).filter(|s| *s >= head.floor);
+            sequence.ok_or(BatchError::Wrong(SEQUENCES))
+        });
+        sequences.collect()
+    });
+    let sequences = sequences.collect::<Result<_, _>>()?;
+    Ok((traces, sequences))
+}
+
+/// Reads the columns of groups of one shape: the contents of each group's messages.
+fn read_shape(
     from: &mut Reader,
     budget: &mut Budget,
-    head: &Head,
-    entries: &mut Vec<Entry>,
-) -> Result<(), BatchError> {
-    const SEQUENCES: &str = "the sequences of a group";
-    let traces = if head.flags & TRACES == 0 {
-        Vec::new()
-    } else {
-        read_traces(from, head.messages)?
+    shape: Shape<'_>,
+    heads: &[&Head],
+) -> Result<Vec<Vec<Content>>, BatchError> {
+    let contents = match shape {
+        Shape::States => read_states(from, budget, heads)?,
+        Shape::Events => read_events(from, budget, heads)?,
+        Shape::Fields(fields) => return packs::read(from, budget, heads, fields),
     };
-    let sequences = sums(
-        head.sequence.cast_signed(),
-        integers::decode(from, head.messages - 1, SEQUENCES)?,
-    );
-    let contents = match head.layout.kind {
-        EntryKind::Status => read_states(from, budget, head)?,
-        EntryKind::Events => read_events(from, budget, head)?,
-        EntryKind::Readings | EntryKind::Aggregates => read_packs(from, budget, head)?,
-    };
-    let mut traces = traces.into_iter().peekable();
-    for (place, (sequence, content)) in sequences.into_iter().zip(contents).enumerate() {
-        let sequence = Sequence::new(sequence.cast_unsigned());
-        let sequence = sequence.filter(|sequence| *sequence >= head.floor);
-        entries.push(Entry {
-            id: MessageId {
-                device: head.layout.device.clone(),
-                boot: head.layout.boot,
-                sequence: sequence.ok_or(BatchError::Wrong(SEQUENCES))?,
-            },
-            floor: head.floor,
-            trace: traces.next_if(|(p, _)| *p == place).map(|(_, trace)| trace),
-            content,
-        });
-    }
-    Ok(())
+    let mut contents = contents.into_iter();
+    let groups = heads
+        .iter()
+        .map(|head| contents.by_ref().take(head.messages).collect());
+    Ok(groups.collect())
 }
 
 fn read_traces(from: &mut Reader, count: usize) -> Result<Vec<(usize, TraceParent)>, BatchError> {
@@ -169,22 +221,34 @@ fn read_traces(from: &mut Reader, count: usize) -> Result<Vec<(usize, TraceParen
     Ok(traces)
 }
 
+/// Reads the times of the messages of groups.
+fn read_times(
+    from: &mut Reader,
+    heads: &[&Head],
+    what: &'static str,
+) -> Result<Vec<i64>, BatchError> {
+    let told = heads.iter().map(|head| head.messages - 1).sum();
+    let mut pauses = integers::decode(from, told, what)?.into_iter();
+    let mut times = Vec::with_capacity(heads.iter().map(|head| head.messages).sum());
+    for head in heads {
+        let mut time = head.time;
+        times.push(time);
+        for pause in pauses.by_ref().take(head.messages - 1) {
+            time = time.wrapping_add(pause);
+            times.push(time);
+        }
+    }
+    Ok(times)
+}
+
 fn read_states(
     from: &mut Reader,
     budget: &mut Budget,
-    head: &Head,
+    heads: &[&Head],
 ) -> Result<Vec<Content>, BatchError> {
-    let times = sums(
-        head.time,
-        integers::decode(from, head.messages - 1, "the times of states")?,
-    );
-    let bodies = words::decode(
-        from,
-        head.messages,
-        budget,
-        "the bodies of states",
-        words::bytes,
-    )?;
+    let times = read_times(from, heads, "the times of states")?;
+    let count = times.len();
+    let bodies = words::decode(from, count, budget, "the bodies of states", words::bytes)?;
     let pairs = times.into_iter().zip(bodies);
     let states = pairs.map(|(time, body)| Content::Status {
         time: Timestamp::from_micros(time),
@@ -196,9 +260,9 @@ fn read_states(
 fn read_events(
     from: &mut Reader,
     budget: &mut Budget,
-    head: &Head,
+    heads: &[&Head],
 ) -> Result<Vec<Content>, BatchError> {
-    let count = head.messages;
+    let count = heads.iter().map(|head| head.messages).sum();
     let headers = words::decode(from, count, budget, "the headers of events", |word| {
         read_headers(word).map(Arc::new)
     })?;
@@ -229,109 +293,4 @@ fn read_headers(word: &Bytes) -> Result<Vec<(String, String)>, BatchError> {
         is_end = ends;
     }
     Ok(headers)
-}
-
-fn read_packs(
-    from: &mut Reader,
-    budget: &mut Budget,
-    head: &Head,
-) -> Result<Vec<Content>, BatchError> {
-    const REPEATED: &str = "the numbers of samples";
-    let fields = &head.layout.fields;
-    let make = |readings| match head.layout.kind {
-        EntryKind::Aggregates => Content::Aggregates(readings),
-        _ => Content::Readings(readings),
-    };
-    if fields.is_empty() {
-        return Ok((0..head.messages).map(|_| make(Vec::new())).collect());
-    }
-    let mut samples = vec![1; head.messages];
-    if head.flags & REPEATS != 0 {
-        samples.clear();
-        for more in integers::decode(from, head.messages, REPEATED)? {
-            let more = usize::try_from(more).map_err(|_| BatchError::Wrong(REPEATED))?;
-            budget.take(more)?;
-            samples.push(more + 1);
-        }
-    }
-    // Each was taken from the budget, so that the sum is within it.
-    let count = samples.iter().sum();
-    let times = integers::decode(from, count - 1, "the times of samples")?;
-    let mut times = sums(head.time, times).into_iter();
-    let mut offsets = Vec::new();
-    if head.flags & OFFSETS != 0 {
-        for _ in fields.iter().skip(1) {
-            budget.take(count)?;
-            let column = integers::decode(from, count, "the times of a field")?;
-            offsets.push(column.into_iter());
-        }
-    }
-    let mut columns = Vec::new();
-    for field in fields {
-        budget.take(count)?;
-        columns.push(read_values(from, budget, field.value, count)?.into_iter());
-    }
-    let packs = samples.into_iter().map(|samples| {
-        let mut readings = Vec::with_capacity(samples * fields.len());
-        for time in times.by_ref().take(samples) {
-            let mut offsets = offsets.iter_mut();
-            for (place, (field, column)) in fields.iter().zip(&mut columns).enumerate() {
-                let offsets = if place == 0 { None } else { offsets.next() };
-                let offset = offsets.and_then(Iterator::next).unwrap_or(0);
-                let value = column.next();
-                readings
-                    .extend(value.map(|value| reading(field, time.wrapping_add(offset), value)));
-            }
-        }
-        make(readings)
-    });
-    Ok(packs.collect())
-}
-
-fn reading(field: &Field, micros: i64, value: Value) -> Reading {
-    Reading {
-        series: field.series.clone(),
-        time: Timestamp::from_micros(micros),
-        unit: field.unit,
-        value,
-    }
-}
-
-fn read_values(
-    from: &mut Reader,
-    budget: &mut Budget,
-    value: ValueType,
-    count: usize,
-) -> Result<Vec<Value>, BatchError> {
-    match value {
-        ValueType::Number => {
-            let numbers = numbers::decode(from, count)?.into_iter();
-            let values = numbers.map(|number| Value::number(number).map_err(BatchError::from));
-            values.collect()
-        }
-        ValueType::Boolean => {
-            let flags = words::decode_booleans(from, count)?;
-            Ok(flags.into_iter().map(Value::Boolean).collect())
-        }
-        ValueType::Text => {
-            let texts = words::decode(from, count, budget, "a column of texts", words::text)?;
-            Ok(texts.into_iter().map(Value::Text).collect())
-        }
-        ValueType::Opaque => {
-            let blobs = words::decode(from, count, budget, "a column of bytes", words::bytes)?;
-            Ok(blobs.into_iter().map(Value::Opaque).collect())
-        }
-    }
-}
-
-/// The first value, and each sum of the one before and a difference.
-fn sums(first: i64, differences: Vec<i64>) -> Vec<i64> {
-    let mut values = Vec::with_capacity(differences.len() + 1);
-    values.push(first);
-    let mut sum = first;
-    values.extend(differences.into_iter().map(|difference| {
-        sum = sum.wrapping_add(difference);
-        sum
-    }));
-    values
 }
