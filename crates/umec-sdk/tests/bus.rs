@@ -4,6 +4,8 @@
 #![cfg(test)]
 #![cfg(feature = "nats")]
 
+#[path = "bus/ahead.rs"]
+mod ahead;
 #[path = "bus/away.rs"]
 mod away;
 #[path = "bus/contract.rs"]
@@ -42,7 +44,7 @@ macro_rules! on_memory {
 }
 
 mod in_memory {
-    use super::{contract, memory, trust};
+    use super::{ahead, contract, memory, trust};
 
     on_memory! {
         contract:
@@ -56,6 +58,11 @@ mod in_memory {
         a_command_ends_in_its_result
         a_command_that_nobody_takes_is_told_at_once
         the_bounds_tell_what_the_stream_holds
+    }
+    on_memory! {
+        ahead:
+        a_cursor_reads_what_is_live_ahead_of_what_has_piled_up
+        a_cursor_that_was_held_up_ahead_leaps_and_fills_the_gap_in_order
     }
     on_memory! {
         trust:

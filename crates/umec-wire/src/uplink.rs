@@ -31,7 +31,7 @@ use crate::time::Timestamp;
 pub use batch::{Batch, Layout, LayoutNumber};
 pub use cookie::{Cookie, Cookies};
 pub use datagram::{Connection, Datagram, Lane, Sealed, Way};
-pub use entry::{Content, Entry, EntryKind};
+pub use entry::{Content, Entry, EntryKind, Freshness};
 pub use message::{Command, Down, Fragment, Setting, Up};
 pub use ranges::Ranges;
 pub use session::{Initiation, Key, Session};

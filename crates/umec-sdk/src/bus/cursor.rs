@@ -1,25 +1,41 @@
 //! A durable position in the stream.
 
-use std::collections::BTreeSet;
+mod kept;
+mod places;
+
 use std::sync::Arc;
+use std::time::Duration;
 
-use umec_wire::Label;
+use umec_wire::uplink::Freshness;
+use umec_wire::{Label, Timestamp};
 
-use super::follow::MemoryReader;
+use super::follow::{Follow, MemoryReader};
 use super::memory::Memory;
 use super::message::{Raw, Stored};
 #[cfg(feature = "nats")]
 use super::nats::NatsPosition;
 use super::signing::Trusted;
 use super::{AskError, Broker, Bus, Filter, Start};
+use places::{Places, Read};
+
+pub(crate) use kept::Kept;
 
 /// A reader whose place outlives the process. It reads in stream order; what was not acknowledged is
 /// read again when the position is next opened, and not before.
+///
+/// A second reader can go ahead, so that what is new need not wait for what has piled up
+/// ([`Cursor::next_live`]). Together they read each message once; the first passes over what the second has
+/// read, also after a restart.
 #[derive(Debug)]
 pub struct Cursor {
     place: Place,
-    floor: Floor,
+    places: Places,
     trusted: Arc<Trusted>,
+    bus: Bus,
+    filter: Filter,
+    ahead: Option<Follow>,
+    kept: Kept,
+    found: Option<String>,
 }
 
 #[derive(Debug)]
@@ -33,12 +49,19 @@ enum Place {
     Nats(Box<NatsPosition>),
 }
 
-/// Which messages were read and not yet acknowledged; pure.
-#[derive(Debug, Default)]
-pub(crate) struct Floor {
-    open: BTreeSet<u64>,
-    /// The newest message that was read.
-    read: u64,
+/// What may be read at present.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Whether there is room for the next message in order.
+    pub in_order: bool,
+    /// Whether there is room for a new one ahead of those.
+    pub ahead: bool,
+}
+
+/// What one of the readers has come to.
+enum Step {
+    InOrder(Option<Raw>),
+    Ahead(Option<Stored>),
 }
 
 // === impl Cursor ===
@@ -53,50 +76,136 @@ impl Cursor {
             Broker::Memory(memory) => {
                 let floor = memory.position(name);
                 let start = Start::Sequence(floor + 1);
-                let (reader, _) = MemoryReader::open(memory, start, filter);
+                let (reader, _) = MemoryReader::open(memory, start, filter.clone());
                 let place = Place::Memory {
                     memory: memory.clone(),
                     name: name.clone(),
                     reader,
                 };
-                (place, Floor::new(floor))
+                (place, floor)
             }
             #[cfg(feature = "nats")]
             Broker::Nats(nats) => {
-                let position = NatsPosition::open(nats, name, filter).await?;
-                (Place::Nats(Box::new(position)), Floor::new(0))
+                let position = NatsPosition::open(nats, name, filter.clone()).await?;
+                (Place::Nats(Box::new(position)), 0)
             }
         };
-        Ok(Self {
+        let mut cursor = Self {
             place,
-            floor,
+            places: Places::new(floor),
             trusted: Arc::clone(&bus.trusted),
-        })
+            bus: bus.clone(),
+            filter,
+            ahead: None,
+            kept: Kept::default(),
+            found: None,
+        };
+        if let Place::Memory { memory, name, .. } = &cursor.place {
+            let kept = memory.kept(name);
+            cursor.restore(floor, kept);
+        }
+        cursor.find();
+        Ok(cursor)
     }
 
-    /// The next message, whenever it comes; `None` when the bus is closed. Cancel safe.
+    /// The next message in order that nobody has read ahead, whenever it comes; `None` when the bus is
+    /// closed. Cancel safe.
     pub async fn next(&mut self) -> Option<Stored> {
         loop {
-            let raw = self.raw().await?;
-            let sequence = raw.sequence;
-            self.floor.read(sequence);
-            if let Some(stored) = self.trusted.believe(raw) {
+            let raw = self.place.next().await?;
+            if let Some(stored) = self.take(raw) {
                 return Some(stored);
             }
-            self.acknowledge(sequence);
         }
+    }
+
+    /// The next message that there is room for, live ones first; `None` when the bus is closed.
+    ///
+    /// Live is what was stored within `live` before `now`. The reader ahead goes to work when the one in
+    /// order comes to an older message, leaves out what is twice as old where it has been held up itself,
+    /// and ends when the one in order has caught up with it. Cancel safe.
+    pub async fn next_live(
+        &mut self,
+        now: Timestamp,
+        live: Duration,
+        room: Room,
+    ) -> Option<(Stored, Freshness)> {
+        let since = now.saturating_sub(live);
+        let stale = since.saturating_sub(live);
+        loop {
+            let step = {
+                let Self { place, ahead, .. } = &mut *self;
+                let next_ahead = async {
+                    match ahead.as_mut().filter(|_| room.ahead) {
+                        Some(ahead) => ahead.next().await,
+                        None => std::future::pending().await,
+                    }
+                };
+                // Both readers are cancel safe.
+                tokio::select! {
+                    biased;
+                    stored = next_ahead => Step::Ahead(stored),
+                    raw = place.next(), if room.in_order => Step::InOrder(raw),
+                }
+            };
+            match step {
+                Step::Ahead(stored) => {
+                    let stored = stored?;
+                    if stored.stored_at < stale {
+                        self.leap(since);
+                    } else if let Some(stored) = self.take_ahead(stored) {
+                        return Some((stored, Freshness::Live));
+                    }
+                }
+                Step::InOrder(raw) => {
+                    if let Some(stored) = self.take(raw?) {
+                        if stored.stored_at >= since {
+                            return Some((stored, Freshness::Live));
+                        }
+                        self.read_ahead(since);
+                        return Some((stored, Freshness::Backlog));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Lets a second reader go ahead, to what was stored at `since` or later, where none does yet.
+    pub fn read_ahead(&mut self, since: Timestamp) {
+        if self.ahead.is_none() {
+            self.leap(since);
+        }
+    }
+
+    /// Whether new messages are read ahead of older ones.
+    pub const fn is_ahead(&self) -> bool {
+        self.ahead.is_some()
+    }
+
+    /// Up to where messages were read ahead of those in order, by this run or an earlier one; `None`
+    /// where none were.
+    pub fn ahead(&self) -> Option<u64> {
+        self.places.ahead()
     }
 
     /// Says that a message need not be read again. Messages may be acknowledged in any order; the position
     /// moves when all before are acknowledged too.
     pub fn acknowledge(&mut self, sequence: u64) {
-        if let Some(floor) = self.floor.acknowledge(sequence) {
-            match &mut self.place {
-                Place::Memory { memory, name, .. } => memory.set_position(name, floor),
-                #[cfg(feature = "nats")]
-                Place::Nats(position) => position.acknowledge(floor),
-            }
-        }
+        let before = self.places.floor();
+        self.places.acknowledge(sequence);
+        self.settle(before);
+    }
+
+    /// Keeps a text with the position, so that the next run finds it. A second may pass before the server
+    /// has it.
+    pub fn keep_note(&mut self, note: String) {
+        self.kept.note = Some(note);
+        self.place.keep(&self.kept);
+    }
+
+    /// The text that an earlier run has kept, once the server has told it; told once.
+    pub fn found_note(&mut self) -> Option<String> {
+        self.found.take()
     }
 
     /// Waits until the server knows what was acknowledged, as long as it can be reached.
@@ -114,64 +223,105 @@ impl Cursor {
 
     /// The position up to which everything that was read is acknowledged; 0 before anything was read.
     pub fn floor(&self) -> u64 {
-        self.floor.floor()
+        self.places.floor()
     }
 
     /// How many messages were read and are not acknowledged.
     pub fn unacknowledged(&self) -> usize {
-        self.floor.open.len()
+        self.places.unacknowledged()
     }
 
-    async fn raw(&mut self) -> Option<Raw> {
-        match &mut self.place {
-            Place::Memory { reader, .. } => reader.message().await.map(|(raw, _)| raw),
+    /// A message that the reader in order has come to.
+    fn take(&mut self, raw: Raw) -> Option<Stored> {
+        self.find();
+        let (sequence, before) = (raw.sequence, self.places.floor());
+        let read = self.places.read(sequence);
+        if self.places.ahead().is_none() && read == Read::Known {
+            self.ahead = None;
+        }
+        self.settle(before);
+        if read == Read::Known {
+            return None;
+        }
+        let stored = self.trusted.believe(raw);
+        if stored.is_none() {
+            self.acknowledge(sequence);
+        }
+        stored
+    }
+
+    /// A message that the reader ahead has come to.
+    fn take_ahead(&mut self, stored: Stored) -> Option<Stored> {
+        let read = self.places.read_ahead(stored.sequence);
+        if self.places.ahead().is_none() {
+            self.ahead = None;
+        }
+        (read == Read::Fresh).then_some(stored)
+    }
+
+    fn leap(&mut self, since: Timestamp) {
+        self.places.leap();
+        let (start, filter) = (Start::Time(since), self.filter.clone());
+        self.ahead = Some(Follow::later(&self.bus, start, filter));
+    }
+
+    /// Tells the server what has changed.
+    fn settle(&mut self, before: u64) {
+        let floor = self.places.floor();
+        if floor > before {
+            self.place.acknowledge(floor);
+        }
+        let done = self.places.done_ahead();
+        if done != self.kept.done {
+            self.kept.done = done;
+            self.place.keep(&self.kept);
+        }
+    }
+
+    /// Takes what the server has told of an earlier run.
+    fn find(&mut self) {
+        #[cfg(feature = "nats")]
+        if let Place::Nats(position) = &mut self.place
+            && let Some((floor, kept)) = position.found()
+        {
+            self.restore(floor, kept);
+        }
+    }
+
+    fn restore(&mut self, floor: u64, kept: Kept) {
+        self.places.restore(floor, &kept.done);
+        self.found = kept.note.clone();
+        if self.kept.note.is_none() {
+            self.kept.note = kept.note;
+        }
+        self.kept.done = self.places.done_ahead();
+    }
+}
+
+// === impl Place ===
+
+impl Place {
+    async fn next(&mut self) -> Option<Raw> {
+        match self {
+            Self::Memory { reader, .. } => reader.message().await.map(|(raw, _)| raw),
             #[cfg(feature = "nats")]
-            Place::Nats(position) => position.next().await,
-        }
-    }
-}
-
-// === impl Floor ===
-
-impl Floor {
-    pub(crate) fn new(floor: u64) -> Self {
-        Self {
-            open: BTreeSet::new(),
-            read: floor,
+            Self::Nats(position) => position.next().await,
         }
     }
 
-    pub(crate) fn read(&mut self, sequence: u64) {
-        self.read = self.read.max(sequence);
-        self.open.insert(sequence);
-    }
-
-    /// The position below which all is acknowledged, where it has moved.
-    pub(crate) fn acknowledge(&mut self, sequence: u64) -> Option<u64> {
-        let lowest = self.open.first().copied()?;
-        let known = self.open.remove(&sequence);
-        (known && sequence == lowest).then(|| self.floor())
-    }
-
-    /// The position up to which all that was read is acknowledged.
-    pub(crate) fn floor(&self) -> u64 {
-        self.open.first().map_or(self.read, |lowest| lowest - 1)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_floor_moves_when_all_before_are_acknowledged() {
-        let mut floor = Floor::new(4);
-        for sequence in [5, 7, 9] {
-            floor.read(sequence);
+    fn acknowledge(&mut self, floor: u64) {
+        match self {
+            Self::Memory { memory, name, .. } => memory.set_position(name, floor),
+            #[cfg(feature = "nats")]
+            Self::Nats(position) => position.acknowledge(floor),
         }
-        assert_eq!(floor.acknowledge(7), None);
-        assert_eq!(floor.acknowledge(5), Some(8));
-        assert_eq!(floor.acknowledge(5), None);
-        assert_eq!(floor.acknowledge(9), Some(9));
+    }
+
+    fn keep(&self, kept: &Kept) {
+        match self {
+            Self::Memory { memory, name, .. } => memory.keep(name, kept),
+            #[cfg(feature = "nats")]
+            Self::Nats(position) => position.keep(kept),
+        }
     }
 }

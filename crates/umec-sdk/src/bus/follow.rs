@@ -74,6 +74,20 @@ impl Follow {
         })
     }
 
+    /// A reader that begins with the first call of [`Follow::next`].
+    pub(super) fn later(bus: &Bus, start: Start, filter: Filter) -> Self {
+        let reader = match &bus.broker {
+            Broker::Memory(memory) => Reader::Memory(MemoryReader::open(memory, start, filter).0),
+            #[cfg(feature = "nats")]
+            Broker::Nats(nats) => Reader::Nats(Box::new(NatsReader::new(nats, start, filter))),
+        };
+        Self {
+            reader,
+            trusted: Arc::clone(&bus.trusted),
+            caught_up: false,
+        }
+    }
+
     /// The next message, whenever it comes; `None` when the bus is closed. Cancel safe.
     pub async fn next(&mut self) -> Option<Stored> {
         loop {

@@ -9,6 +9,7 @@ use umec_spec::settings::stream::StreamSettings;
 use umec_wire::subject::Subject;
 use umec_wire::{DeviceName, Label, NodeName, Timestamp};
 
+use super::cursor::Kept;
 use super::message::{Outgoing, Raw};
 use super::{Ack, AskError, BusState, Filter, Start, StreamBounds};
 use crate::clock::Clock;
@@ -40,6 +41,7 @@ struct Stream {
     ids_by_age: VecDeque<(Timestamp, String)>,
     window: Duration,
     positions: BTreeMap<Label, u64>,
+    kept: BTreeMap<Label, Kept>,
     commands: HashMap<(NodeName, DeviceName), mpsc::Sender<Request>>,
 }
 
@@ -69,6 +71,7 @@ impl Memory {
             ids_by_age: VecDeque::new(),
             window: Duration::from_mins(2),
             positions: BTreeMap::new(),
+            kept: BTreeMap::new(),
             commands: HashMap::new(),
         };
         Self {
@@ -197,6 +200,15 @@ impl Memory {
 
     pub(crate) fn set_position(&self, name: &Label, sequence: u64) {
         self.stream().positions.insert(name.clone(), sequence);
+    }
+
+    /// What is kept with the position of a name.
+    pub(crate) fn kept(&self, name: &Label) -> Kept {
+        self.stream().kept.get(name).cloned().unwrap_or_default()
+    }
+
+    pub(crate) fn keep(&self, name: &Label, kept: &Kept) {
+        self.stream().kept.insert(name.clone(), kept.clone());
     }
 
     pub(crate) fn listen(&self, node: &NodeName, device: &DeviceName) -> mpsc::Receiver<Request> {

@@ -2,6 +2,7 @@
 
 mod api;
 mod credentials;
+mod memory;
 mod opening;
 mod position;
 mod pull;

@@ -9,7 +9,7 @@ use umec_spec::settings::BusSettings;
 use umec_wire::NodeName;
 
 use super::contract::{self, Setup};
-use super::trust;
+use super::{ahead, trust};
 
 /// A connection to a server of the test's own.
 pub(crate) struct Connection {
@@ -107,4 +107,10 @@ on_nats! {
     trust:
     a_message_of_a_stranger_is_skipped
     a_command_of_a_stranger_is_refused
+}
+
+on_nats! {
+    ahead:
+    a_cursor_reads_what_is_live_ahead_of_what_has_piled_up
+    a_cursor_that_was_held_up_ahead_leaps_and_fills_the_gap_in_order
 }

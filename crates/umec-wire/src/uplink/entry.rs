@@ -21,6 +21,15 @@ pub enum EntryKind {
     Status,
 }
 
+/// Whether a message went up when it came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Freshness {
+    /// It did.
+    Live,
+    /// It had piled up while nothing could be sent.
+    Backlog,
+}
+
 /// One message of a device, as it was on the node's bus.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Entry {

@@ -2,6 +2,8 @@
 //!
 //! Source: the API reference of NATS 2.12, "`JetStream` wire API", and ADR-15 for the reply subjects.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -43,6 +45,9 @@ pub(crate) struct Consumer {
 pub(crate) struct Begin {
     #[serde(default)]
     pub(crate) opt_start_seq: u64,
+    /// Texts that belong to it, ours and the server's.
+    #[serde(default)]
+    pub(crate) metadata: BTreeMap<String, String>,
 }
 
 /// Up to where a consumer is acknowledged, or has delivered.
@@ -75,6 +80,8 @@ pub(crate) struct ConsumerConfig {
     pub(crate) filter_subjects: Vec<String>,
     pub(crate) replay_policy: &'static str,
     pub(crate) num_replicas: u8,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) metadata: BTreeMap<String, String>,
 }
 
 /// Where a consumer begins.
@@ -250,6 +257,7 @@ impl ConsumerConfig {
             filter_subjects: subjects,
             replay_policy: "instant",
             num_replicas: 1,
+            metadata: BTreeMap::new(),
         }
     }
 }

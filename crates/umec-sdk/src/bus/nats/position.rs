@@ -15,9 +15,11 @@ use tracing::{debug, info_span, warn};
 use umec_wire::Label;
 
 use super::api::{Consumer, ConsumerConfig, Deliver};
+use super::memory::Memory;
 use super::opening::Opening;
 use super::pull::{Lost, Pull};
 use super::{DEADLINE, Nats, state};
+use crate::bus::cursor::Kept;
 use crate::bus::message::Raw;
 use crate::bus::{AskError, BusState, Filter};
 use crate::telemetry::chain;
@@ -51,13 +53,17 @@ pub(crate) struct NatsPosition {
     opening: Opening<Opened>,
     acks: watch::Sender<Ack>,
     confirmed: watch::Receiver<u64>,
+    memory: Memory,
+    /// What an earlier run has left, until it is asked for.
+    found: Option<(u64, Kept)>,
 }
 
-/// A position that was opened: where it begins, and its messages.
+/// A position that was opened: where it begins, its messages, and what an earlier run has kept.
 #[derive(Debug)]
 struct Opened {
     floor: u64,
     pull: Pull,
+    kept: Kept,
 }
 
 /// The newest acknowledgement and its number.
@@ -75,6 +81,7 @@ impl NatsPosition {
         let sending = send_acks(nats.clone(), acks.subscribe(), confirm);
         let span = info_span!("acknowledgements", position = %name);
         drop(nats.tasks().spawn(span, sending));
+        let memory = Memory::start(nats, name, &filter);
         let mut position = Self {
             nats: nats.clone(),
             name: name.clone(),
@@ -87,6 +94,8 @@ impl NatsPosition {
             opening: Opening::default(),
             acks,
             confirmed,
+            memory,
+            found: None,
         };
         match position.create().await {
             Err(error) if !error.may_pass() => return Err(error),
@@ -141,13 +150,25 @@ impl NatsPosition {
         }
     }
 
-    /// Waits until the server has the newest acknowledgement, as long as it can be reached.
+    /// Keeps something with the position.
+    pub(crate) fn keep(&self, kept: &Kept) {
+        self.memory.keep(kept);
+    }
+
+    /// The floor and what was kept with it at the first opening; told once.
+    pub(crate) fn found(&mut self) -> Option<(u64, Kept)> {
+        self.found.take()
+    }
+
+    /// Waits until the server has the newest acknowledgement and what is kept, as long as it can be
+    /// reached.
     pub(crate) async fn flush(&self) {
         let number = self.acks.borrow().number;
         let mut confirmed = self.confirmed.clone();
         let wait = confirmed.wait_for(|confirmed| *confirmed >= number);
         // What is not confirmed is read again at the next opening.
         drop(timeout(DEADLINE, wait).await);
+        drop(timeout(DEADLINE, self.memory.flush()).await);
     }
 
     /// Hands a message out, unless it was handed out before the consumer was made anew.
@@ -175,6 +196,9 @@ impl NatsPosition {
         self.replies.clear();
         self.acks.send_modify(|ack| ack.subject = None);
         self.pull = Some(opened.pull);
+        if !self.memory.opened(opened.floor + 1, &opened.kept) {
+            self.found = Some((opened.floor, opened.kept));
+        }
         self.floor = self.floor.max(opened.floor);
         self.read = self.read.max(opened.floor);
     }
@@ -182,25 +206,31 @@ impl NatsPosition {
     /// Makes both consumers anew at the floor.
     fn create(&self) -> impl Future<Output = Result<Opened, AskError>> + Send + 'static {
         let (nats, name) = (self.nats.clone(), self.name.clone());
-        create(nats, name, self.filter.clone(), self.floor)
+        let kept = self.memory.newest();
+        create(nats, name, self.filter.clone(), self.floor, kept)
     }
 }
 
 /// Makes both consumers anew, one after the other, so that there is always one that keeps the floor.
-async fn create(nats: Nats, name: Label, filter: Filter, known: u64) -> Result<Opened, AskError> {
+async fn create(
+    nats: Nats,
+    name: Label,
+    filter: Filter,
+    known: u64,
+    kept: Option<Kept>,
+) -> Result<Opened, AskError> {
     let name = name.as_str();
-    // An underscore is in no label, so that no process has this name.
-    let keeper = format!("{name}_floor");
+    let keeper = keeper(name);
     let consumers = [nats.consumer(name).await?, nats.consumer(&keeper).await?];
     let floors = consumers.iter().flatten().map(Consumer::floor);
     let floor = floors.fold(known, u64::max);
-    let begin = Deliver::ByStartSequence {
-        opt_start_seq: floor + 1,
-    };
-    let config = |name: &str| ConsumerConfig {
-        durable_name: Some(name.to_owned()),
-        ..ConsumerConfig::new(name.to_owned(), begin.clone(), &filter)
-    };
+    // The keeper has the newer texts, where both are there.
+    let texts = consumers
+        .iter()
+        .flatten()
+        .map(|consumer| &consumer.config.metadata);
+    let kept = kept.unwrap_or_else(|| texts.last().map(Kept::of).unwrap_or_default());
+    let config = |name: &str| keeping(name, floor + 1, &filter, &kept);
     nats.delete_consumer(&keeper).await?;
     nats.create_consumer(&config(&keeper)).await?;
     nats.delete_consumer(name).await?;
@@ -212,7 +242,24 @@ async fn create(nats: Nats, name: Label, filter: Filter, known: u64) -> Result<O
     };
     nats.create_consumer(&read).await?;
     let pull = Pull::open(&nats, name).await?;
-    Ok(Opened { floor, pull })
+    Ok(Opened { floor, pull, kept })
+}
+
+/// The consumer that keeps the floor. An underscore is in no label, so that no process has this name.
+pub(super) fn keeper(name: &str) -> String {
+    format!("{name}_floor")
+}
+
+/// A durable consumer that begins at `begin` and keeps something.
+pub(super) fn keeping(name: &str, begin: u64, filter: &Filter, kept: &Kept) -> ConsumerConfig {
+    let begin = Deliver::ByStartSequence {
+        opt_start_seq: begin,
+    };
+    ConsumerConfig {
+        durable_name: Some(name.to_owned()),
+        metadata: kept.texts(),
+        ..ConsumerConfig::new(name.to_owned(), begin, filter)
+    }
 }
 
 // === impl Consumer ===

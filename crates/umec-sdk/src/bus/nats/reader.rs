@@ -45,13 +45,9 @@ struct Opened {
 }
 
 impl NatsReader {
-    /// Begins to read. Where the server is away or has no stream yet, reading begins when it has.
-    pub(crate) async fn open(
-        nats: &Nats,
-        start: Start,
-        filter: Filter,
-    ) -> Result<(Self, bool), AskError> {
-        let mut reader = Self {
+    /// A reader that has not begun.
+    pub(crate) fn new(nats: &Nats, start: Start, filter: Filter) -> Self {
+        Self {
             nats: nats.clone(),
             filter,
             start,
@@ -60,7 +56,16 @@ impl NatsReader {
             state: nats.state(),
             pull: None,
             opening: Opening::default(),
-        };
+        }
+    }
+
+    /// Begins to read. Where the server is away or has no stream yet, reading begins when it has.
+    pub(crate) async fn open(
+        nats: &Nats,
+        start: Start,
+        filter: Filter,
+    ) -> Result<(Self, bool), AskError> {
+        let mut reader = Self::new(nats, start, filter);
         match reader.create().await {
             Err(error) if !error.may_pass() => return Err(error),
             Ok(opened) => reader.adopt(opened),
