@@ -16,8 +16,10 @@ use anyhow::Context as _;
 use tokio::net::UdpSocket;
 use tracing::info_span;
 use umec_e2e::kafka::Broker;
+use umec_sdk::bus::Lane;
 use umec_sdk::{Clock, Node};
 use umec_spec::settings::gateway::{GatewaySettings, Kafka};
+use umec_spec::settings::uplink::Backlog;
 use umec_spec::settings::{AdminSettings, Process};
 use umec_uplink::machine::{Action, Machine, Parameters, Renewal};
 use umec_wire::uplink::{Content, Entry, Key, Now};
@@ -158,7 +160,7 @@ async fn load(
             let end = Instant::now() + duration;
             let mut acknowledged = 0_u64;
             while Instant::now() < end {
-                while modem.machine.has_room() {
+                while modem.machine.room().in_order {
                     modem.offer();
                 }
                 acknowledged += modem.act().len() as u64;
@@ -205,6 +207,7 @@ impl Modem {
             datagram,
             linger,
             renewal: Renewal::default(),
+            backlog: Backlog::default(),
         };
         Ok(Self {
             machine: Machine::new(parameters, rand::random()),
@@ -230,7 +233,7 @@ impl Modem {
         self.position += 1;
         let now = self.now();
         let entry = entry(self.boot, self.position, now.wall);
-        self.machine.offer(now, self.position, entry);
+        self.machine.offer(now, self.position, entry, Lane::Live);
     }
 
     fn act(&mut self) -> Vec<u64> {

@@ -8,6 +8,7 @@
 //! acknowledged it, and not before; every command that is handed out is answered until the gateway
 //! has the result; one command id is handed out once for as long as its result is remembered.
 
+mod backlog;
 mod commands;
 mod flight;
 mod floors;
@@ -25,11 +26,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use umec_sdk::bus::{Lane, Room};
 use umec_spec::settings::Pattern;
+use umec_spec::settings::uplink::Backlog;
 use umec_wire::command::CommandResult;
 use umec_wire::uplink::message::PROBE_OVERHEAD;
-use umec_wire::uplink::{Command, Datagram, Down, Entry, Key, Lane, Now, Up, Way};
-use umec_wire::{Boot, ModemName, Reason};
+use umec_wire::uplink::{Command, Datagram, Down, Entry, Key, Lane as DatagramLane, Now, Up, Way};
+use umec_wire::{Boot, DeviceName, ModemName, Reason};
 
 pub use link::{LinkState, Renewal};
 pub use outgoing::Progress;
@@ -51,6 +54,8 @@ pub struct Parameters {
     pub linger: Duration,
     /// When new keys are made.
     pub renewal: Renewal,
+    /// How what has piled up goes up beside what is new.
+    pub backlog: Backlog,
 }
 
 /// What is to be done.
@@ -91,6 +96,7 @@ pub struct Machine {
     commands: commands::Commands,
     actions: VecDeque<Action>,
     refused: Refused,
+    superseded: u64,
 }
 
 // === impl Machine ===
@@ -107,25 +113,46 @@ impl Machine {
             datagram,
             linger,
             renewal,
+            backlog,
         } = parameters;
         Self {
             link: link::Link::new(modem, key, boot, renewal, Random(StdRng::from_seed(seed))),
-            outgoing: outgoing::Outgoing::new(datagram, linger),
+            outgoing: outgoing::Outgoing::new(datagram, linger, backlog::Backlog::new(&backlog)),
             commands: commands::Commands::new(command),
             actions: VecDeque::new(),
             refused: Refused::default(),
+            superseded: 0,
         }
     }
 
-    /// Whether another message of the stream may be offered.
-    pub fn has_room(&self) -> bool {
-        self.outgoing.has_room()
+    /// What may be offered: messages in the order of the stream, and messages ahead of those.
+    pub fn room(&self) -> Room {
+        self.outgoing.offers()
     }
 
-    /// Takes a message at `position` of the stream; positions are offered in ascending order. The
-    /// floor of the entry is set here.
-    pub fn offer(&mut self, now: Now, position: u64, entry: Entry) {
-        self.outgoing.offer(now.steady, position, entry);
+    /// Takes a message at `position` of the stream. The floor of the entry is set here.
+    pub fn offer(&mut self, now: Now, position: u64, entry: Entry, lane: Lane) {
+        if !self.outgoing.offer(now.steady, position, entry, lane) {
+            self.superseded += 1;
+            self.actions.push_back(Action::Acknowledge(position));
+        }
+    }
+
+    /// Takes note of a device's newest state in the stream, which an earlier run may have sent: no older
+    /// one goes up after it.
+    pub fn known_state(&mut self, device: &DeviceName, position: u64) {
+        self.outgoing.known_state(device, position);
+    }
+
+    /// Whether messages have waited for so long that new ones should be offered ahead of those that
+    /// are still in the stream.
+    pub fn has_backlog(&self) -> bool {
+        self.outgoing.has_backlog()
+    }
+
+    /// How many states did not go up because a newer one did.
+    pub const fn superseded(&self) -> u64 {
+        self.superseded
     }
 
     /// Takes the end of a command that was handed out.
@@ -165,7 +192,7 @@ impl Machine {
         }
     }
 
-    fn message(&mut self, now: Now, lane: Lane, message: &Bytes) {
+    fn message(&mut self, now: Now, lane: DatagramLane, message: &Bytes) {
         let down = Down::decode(message).ok().filter(|m| m.lane() == lane);
         match down {
             Some(Down::Acknowledged(ranges)) => {
@@ -211,7 +238,7 @@ impl Machine {
         }
         self.probe(at);
         while let Some(message) = self.outgoing.next_message(at) {
-            self.send_sealed(at, Lane::Data, &message);
+            self.send_sealed(at, DatagramLane::Data, &message);
         }
     }
 
@@ -228,14 +255,14 @@ impl Machine {
             let filling = filling + missing;
             message = Up::Probe { number, filling }.encode();
         }
-        self.send_sealed(at, Lane::Data, &message);
+        self.send_sealed(at, DatagramLane::Data, &message);
     }
 
     fn send(&mut self, at: Duration, message: &Up) {
         self.send_sealed(at, message.lane(), &message.encode());
     }
 
-    fn send_sealed(&mut self, at: Duration, lane: Lane, message: &[u8]) {
+    fn send_sealed(&mut self, at: Duration, lane: DatagramLane, message: &[u8]) {
         if let Some(datagram) = self.link.seal(at, lane, message) {
             self.actions.push_back(Action::Send(datagram));
         }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use tracing::{info, info_span, warn};
-use umec_sdk::bus::{Cursor, Filter, Stored};
+use umec_sdk::bus::{AskError, Cursor, Filter, Lane, Start, Stored};
 use umec_sdk::health::Part;
 use umec_sdk::{Bus, Node, Program, chain};
 use umec_spec::settings::Process;
@@ -14,7 +14,7 @@ use umec_spec::settings::uplink::{Selection, UplinkSettings};
 use umec_wire::command::CommandResult;
 use umec_wire::subject::Target;
 use umec_wire::uplink::Now;
-use umec_wire::{Label, Reason};
+use umec_wire::{DeviceName, Label, Reason};
 
 use crate::figures::Figures;
 use crate::gateway::{Arrival, Gateway};
@@ -41,6 +41,9 @@ const TELL: Duration = Duration::from_millis(200);
 
 /// The state before anything can have gone wrong.
 const CONNECTING: &str = "connecting";
+
+/// How long the stream may take to tell the states that it holds.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The pause before the stream is asked for again.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -71,6 +74,7 @@ pub async fn run(process: Process<UplinkSettings>, node: Node) -> anyhow::Result
         datagram: settings.datagram,
         linger: settings.linger.duration(),
         renewal: Renewal::default(),
+        backlog: settings.backlog.clone(),
     };
     let (results, finished) = mpsc::channel(RESULTS);
     let serving = Serving {
@@ -78,6 +82,8 @@ pub async fn run(process: Process<UplinkSettings>, node: Node) -> anyhow::Result
         machine: Machine::new(parameters, rand::random()),
         gateway: Gateway::new(settings.gateway, node.tasks.clone()),
         cursor,
+        live: settings.backlog.after.duration(),
+        knows_states: false,
         send: settings.send,
         bus,
         results,
@@ -114,6 +120,17 @@ async fn open(bus: &Bus, node: &Node, position: &Label, filter: Filter) -> Optio
     }
 }
 
+/// The newest state of each device and its position.
+async fn newest_states(bus: &Bus) -> Result<Vec<(DeviceName, u64)>, AskError> {
+    let filter = Filter::targets([Target::Status]);
+    let mut follow = bus.follow(Start::LastPerSubject, filter).await?;
+    let mut states = Vec::new();
+    while let Some(stored) = follow.recorded().await {
+        states.push((stored.message.subject.device, stored.sequence));
+    }
+    Ok(states)
+}
+
 /// What was last said of the gateway in the log.
 #[derive(Debug, PartialEq, Eq)]
 enum Told {
@@ -128,6 +145,10 @@ struct Serving {
     machine: Machine,
     gateway: Gateway,
     cursor: Cursor,
+    /// How long a message counts as new.
+    live: Duration,
+    /// Whether the machine knows the newest states in the stream.
+    knows_states: bool,
     send: Vec<Selection>,
     bus: Bus,
     results: mpsc::Sender<CommandResult>,
@@ -147,7 +168,7 @@ impl Serving {
         let mut buffer = vec![0; LARGEST];
         loop {
             let wake = self.machine.wake().saturating_sub(self.now().steady);
-            let has_room = self.machine.has_room();
+            let (room, wall) = (self.machine.room(), self.node.clock.now());
             // Every arm is cancel safe: the cursor and the socket say so, the others are a queue and a timer.
             tokio::select! {
                 () = stopping.cancelled() => break,
@@ -155,9 +176,12 @@ impl Serving {
                     let arrival = arrival.context("the socket towards the gateway")?;
                     self.arrived(&arrival, &buffer);
                 }
-                stored = self.cursor.next(), if has_room => {
-                    let Some(stored) = stored else { break };
-                    self.offer(&stored);
+                read = self.cursor.next_live(wall, self.live, room) => {
+                    let Some((stored, lane)) = read else { break };
+                    if lane == Lane::Backlog {
+                        self.know_states().await;
+                    }
+                    self.offer(&stored, lane);
                 }
                 Some(result) = self.finished.recv() => {
                     let now = self.now();
@@ -172,6 +196,9 @@ impl Serving {
                 self.arrived(&Arrival::Datagram(length), &buffer);
             }
             self.act();
+            if self.machine.has_backlog() {
+                self.cursor.read_ahead(wall.saturating_sub(self.live));
+            }
             if Instant::now() >= self.tell_at {
                 self.tell_at = Instant::now() + TELL;
                 self.tell();
@@ -200,8 +227,24 @@ impl Serving {
         }
     }
 
+    /// Tells the machine the newest states in the stream before the first of the backlog: an earlier run
+    /// may have sent them.
+    async fn know_states(&mut self) {
+        while !self.knows_states && !self.node.tasks.stopping().is_cancelled() {
+            let states = timeout(PATIENCE, newest_states(&self.bus)).await;
+            if let Ok(Ok(states)) = states {
+                self.knows_states = true;
+                for (device, position) in states {
+                    self.machine.known_state(&device, position);
+                }
+            } else {
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+
     /// Hands a message to the machine, or lets it be when it does not go up.
-    fn offer(&mut self, stored: &Stored) {
+    fn offer(&mut self, stored: &Stored, lane: Lane) {
         let entry = match select::entry(&self.send, &stored.message, stored.stored_at) {
             Ok(Some(entry)) => entry,
             Ok(None) => {
@@ -216,7 +259,7 @@ impl Serving {
             }
         };
         let now = self.now();
-        self.machine.offer(now, stored.sequence, entry);
+        self.machine.offer(now, stored.sequence, entry, lane);
     }
 
     fn skip(&mut self, sequence: u64, reason: &str) {

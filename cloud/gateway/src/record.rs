@@ -7,8 +7,8 @@ use umec_wire::event::Event;
 use umec_wire::kafka::{self, KafkaTopic};
 use umec_wire::subject::Subject;
 use umec_wire::topic::{Headers, PayloadError};
-use umec_wire::uplink::{Content, Entry, EntryKind};
-use umec_wire::{MessageId, ModemName, NodeName, Pack, Timestamp, senml, trace};
+use umec_wire::uplink::{Content, Entry, EntryKind, Freshness};
+use umec_wire::{MessageId, ModemName, NodeName, Pack, Timestamp, header, senml, trace};
 
 use crate::kafka::Outgoing;
 
@@ -17,6 +17,7 @@ pub fn of_entry(
     modem: &ModemName,
     node: &NodeName,
     entry: Entry,
+    freshness: Freshness,
 ) -> Result<Outgoing, PayloadError> {
     let Entry {
         id, trace, content, ..
@@ -63,6 +64,9 @@ pub fn of_entry(
     };
     if let Some(trace) = trace {
         headers.push((trace::HEADER, trace.to_string()));
+    }
+    if freshness == Freshness::Backlog {
+        headers.push((header::REPLAYED, "true".to_owned()));
     }
     Ok(Outgoing {
         topic,

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use bytes::Bytes;
-use umec_wire::uplink::Ranges;
 use umec_wire::uplink::datagram::{MAX_HEADER, TAG};
 use umec_wire::uplink::rtt::RoundTrip;
+use umec_wire::uplink::{Freshness, Ranges};
 
 use super::layouts::Numbered;
 use super::size::PathSize;
@@ -34,6 +34,7 @@ pub(super) struct Flight {
 #[derive(Debug)]
 pub(super) struct OnItsWay {
     pub(super) messages: Vec<Waiting>,
+    pub(super) freshness: Freshness,
     pub(super) rows: Bytes,
     pub(super) layouts: Vec<Numbered>,
     sent: Option<Sent>,
@@ -191,15 +192,33 @@ impl Flight {
         now >= self.window.next() && self.fragments.is_empty() && self.window.admits()
     }
 
+    /// Whether the window would admit a batch, were the backlog that is on its way all there is and
+    /// `weighed` for its bytes.
+    pub(super) fn admits_backlog(&self, weighed: impl Fn(usize) -> usize) -> bool {
+        let batches = self.batches.values();
+        let backlog = batches.filter(|batch| batch.freshness == Freshness::Backlog);
+        let bytes = backlog
+            .filter_map(|batch| batch.sent)
+            .map(|sent| sent.bytes);
+        self.window.admits() && self.window.holds(weighed(bytes.sum()))
+    }
+
     /// The number that the next batch gets.
     pub(super) const fn next_number(&self) -> u64 {
         self.next_number
     }
 
     /// Adds a batch that was not sent yet.
-    pub(super) fn add(&mut self, messages: Vec<Waiting>, rows: Bytes, layouts: Vec<Numbered>) {
+    pub(super) fn add(
+        &mut self,
+        messages: Vec<Waiting>,
+        freshness: Freshness,
+        rows: Bytes,
+        layouts: Vec<Numbered>,
+    ) {
         let batch = OnItsWay {
             messages,
+            freshness,
             rows,
             layouts,
             sent: None,

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use umec_sdk::bus::Lane;
 use umec_wire::{Boot, DeviceName, MessageId, Sequence};
 
 /// The unacknowledged sequences.
@@ -16,9 +17,14 @@ const SLACK: u64 = 32;
 
 impl Floors {
     /// Takes a message that is about to be sent, and says its floor.
-    pub(super) fn taken(&mut self, id: &MessageId) -> Sequence {
+    ///
+    /// Of what was read ahead nothing is known below: older messages are still in the stream.
+    pub(super) fn taken(&mut self, id: &MessageId, lane: Lane) -> Sequence {
         let waiting = self.0.entry((id.device.clone(), id.boot)).or_default();
         waiting.insert(id.sequence);
+        if lane == Lane::Ahead {
+            return Sequence::FIRST;
+        }
         let lowest = waiting.first().map_or(id.sequence, |s| *s);
         Sequence::new(lowest.get().saturating_sub(SLACK)).unwrap_or(Sequence::FIRST)
     }
@@ -47,12 +53,14 @@ mod tests {
             sequence: Sequence::new(sequence).unwrap(),
         };
         let mut floors = Floors::default();
-        assert_eq!(floors.taken(&id(5)).get(), 1);
-        assert_eq!(floors.taken(&id(100)).get(), 1);
+        assert_eq!(floors.taken(&id(5), Lane::Live).get(), 1);
+        assert_eq!(floors.taken(&id(100), Lane::Live).get(), 1);
         floors.acknowledged(&id(5));
-        assert_eq!(floors.taken(&id(101)).get(), 100 - SLACK);
+        assert_eq!(floors.taken(&id(101), Lane::Live).get(), 100 - SLACK);
         floors.acknowledged(&id(100));
         floors.acknowledged(&id(101));
-        assert_eq!(floors.taken(&id(500)).get(), 500 - SLACK);
+        assert_eq!(floors.taken(&id(500), Lane::Live).get(), 500 - SLACK);
+        assert_eq!(floors.taken(&id(900), Lane::Ahead), Sequence::FIRST);
+        assert_eq!(floors.taken(&id(600), Lane::Backlog).get(), 500 - SLACK);
     }
 }

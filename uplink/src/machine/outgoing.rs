@@ -1,13 +1,16 @@
 //! Messages on their way up, from the stream into batches until they are acknowledged.
 
+mod lanes;
+
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use umec_wire::DeviceName;
 use umec_wire::uplink::datagram::{TAG, USUAL_HEADER};
 use umec_wire::uplink::message::FRAGMENT_OVERHEAD;
-use umec_wire::uplink::{Batch, Entry, LayoutNumber, Ranges};
+use umec_wire::uplink::{Batch, Freshness, LayoutNumber, Ranges, Up};
 
+use super::backlog::Backlog;
 use super::flight::Flight;
 use super::floors::Floors;
 use super::layouts::Layouts;
@@ -41,6 +44,7 @@ pub(super) struct Outgoing {
     queue: VecDeque<Waiting>,
     /// How many messages may fill a datagram, as far as is known.
     filling: usize,
+    backlog: Backlog,
     layouts: Layouts,
     /// States of devices of which an earlier state is on its way. In a compacted topic the last one
     /// written wins, so they go one after the other.
@@ -68,38 +72,18 @@ const BYTES: usize = 4 << 20;
 // === impl Outgoing ===
 
 impl Outgoing {
-    pub(super) fn new(datagram: usize, linger: Duration) -> Self {
+    pub(super) fn new(datagram: usize, linger: Duration, backlog: Backlog) -> Self {
         Self {
             linger,
             queue: VecDeque::new(),
             filling: 1,
+            backlog,
             layouts: Layouts::new(),
             held: HashMap::new(),
             state_on_its_way: HashSet::new(),
             floors: Floors::default(),
             flight: Flight::new(datagram),
             total: Totals::default(),
-        }
-    }
-
-    pub(super) const fn has_room(&self) -> bool {
-        self.total.messages < MESSAGES && self.total.bytes < BYTES
-    }
-
-    pub(super) fn offer(&mut self, now: Duration, position: u64, mut entry: Entry) {
-        entry.floor = self.floors.taken(&entry.id);
-        let layout = self.layouts.of(&entry);
-        let waiting = Waiting::new(now, position, entry, layout);
-        self.total.messages += 1;
-        self.total.bytes += waiting.bytes;
-        let device = &waiting.entry.id.device;
-        if waiting.is_state() && !self.state_on_its_way.insert(device.clone()) {
-            self.held
-                .entry(device.clone())
-                .or_default()
-                .push_back(waiting);
-        } else {
-            self.queue.push_back(waiting);
         }
     }
 
@@ -159,6 +143,7 @@ impl Outgoing {
 
     /// Counts as lost what has waited for too long.
     pub(super) fn expire(&mut self, now: Duration) {
+        self.backlog.take_old(now, &mut self.queue);
         self.flight.expire(now);
     }
 
@@ -189,19 +174,24 @@ impl Outgoing {
         if self.flight.first_unsent().is_none() {
             self.collect(now);
         }
+        if self.flight.first_unsent().is_none() {
+            self.collect_backlog(now);
+        }
         let (number, batch) = self.flight.first_unsent()?;
         let mut told = Batch {
             number,
             definitions: self.layouts.undefined(&batch.layouts),
             rows: batch.rows.clone(),
         };
-        let message = told.encode();
+        let freshness = batch.freshness;
+        let message = encode(&told, freshness);
         let parts = if message.len() <= self.room() {
             VecDeque::from([message])
         } else {
             // Fragments of one batch come together from several attempts: they are the same each time.
             told.definitions.clone_from(&batch.layouts);
-            packing::fragments(number, &told.encode().into(), self.room())
+            let whole = encode(&told, freshness).into();
+            packing::fragments(number, &whole, self.room())
         };
         self.flight.send(now, number, parts)
     }
@@ -229,7 +219,8 @@ impl Outgoing {
             ..
         } = packed;
         let messages = self.queue.drain(..count).collect();
-        self.flight.add(messages, batch.rows, layouts);
+        let freshness = Freshness::Live;
+        self.flight.add(messages, freshness, batch.rows, layouts);
     }
 
     /// How many messages wait for acknowledgement.
@@ -249,7 +240,8 @@ impl Outgoing {
             let next = self.flight.ready(true)?;
             Some((first.since + self.linger).max(next))
         });
-        let due = [self.flight.expiry(), ready, linger];
+        let backlog = self.backlog_due();
+        let due = [self.flight.expiry(), ready, linger, backlog];
         let due = due.into_iter().flatten().min();
         let probe = self.flight.size.next();
         Some(due.map_or(probe, |due| due.min(probe)))
@@ -258,7 +250,8 @@ impl Outgoing {
     pub(super) fn progress(&self, now: Duration) -> Progress {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let sent = self.flight.messages();
-        let oldest = sent.chain(&self.queue).map(|message| message.since).min();
+        let all = sent.chain(&self.queue).chain(&self.backlog.queue);
+        let oldest = all.map(|message| message.since).min();
         Progress {
             waiting: count(self.total.messages),
             waiting_bytes: count(self.total.bytes),
@@ -269,5 +262,12 @@ impl Outgoing {
             since_acknowledgement: self.total.last.map(|last| now.saturating_sub(last)),
             round_trip: self.flight.round_trip(),
         }
+    }
+}
+
+fn encode(batch: &Batch, freshness: Freshness) -> Vec<u8> {
+    match freshness {
+        Freshness::Live => batch.encode(),
+        Freshness::Backlog => Up::Backlog(batch.clone()).encode(),
     }
 }

@@ -112,7 +112,12 @@ impl Window {
 
     /// Whether another batch may begin. One that is larger than the window goes alone.
     pub(super) fn admits(&self) -> bool {
-        float(self.in_flight) < self.size
+        self.holds(self.in_flight)
+    }
+
+    /// Whether it is larger than `bytes`.
+    pub(super) fn holds(&self, bytes: usize) -> bool {
+        float(bytes) < self.size
     }
 
     /// When the next datagram may go out.

@@ -8,6 +8,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use umec_gateway::kafka::Place;
 use umec_gateway::machine as gateway;
+use umec_sdk::bus::Lane;
+use umec_spec::settings::uplink::Backlog;
 use umec_uplink::machine as uplink;
 use umec_wire::uplink::{Content, Cookies, Datagram, Entry, Key, Now};
 use umec_wire::{Boot, DeviceName, MessageId, ModemName, NodeName, Sequence, Timestamp};
@@ -188,10 +190,12 @@ impl Link {
         let mut sent = Vec::new();
         for (index, source) in self.uplinks.iter_mut().enumerate() {
             let Some(source) = source else { continue };
-            while source.machine.has_room() && source.position < source.acknowledged + 600 {
+            while source.machine.room().in_order && source.position < source.acknowledged + 600 {
                 source.position += 1;
                 let entry = entry(source.position);
-                source.machine.offer(now, source.position, entry);
+                source
+                    .machine
+                    .offer(now, source.position, entry, Lane::Live);
             }
             source.machine.poll(now);
             while let Some(action) = source.machine.next_action() {
@@ -297,6 +301,7 @@ fn new_uplink(index: usize, datagram: usize, dice: &mut StdRng) -> uplink::Machi
         datagram,
         linger: Duration::from_millis(5),
         renewal: uplink::Renewal::default(),
+        backlog: Backlog::default(),
     };
     uplink::Machine::new(parameters, dice.random())
 }

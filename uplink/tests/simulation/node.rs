@@ -1,10 +1,12 @@
 //! The node: devices that publish, a stream with a durable position, plugins that act once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
+use umec_sdk::bus::{Lane, Room};
 use umec_wire::command::{CommandId, CommandResult, Outcome};
 use umec_wire::reading::{Reading, Series, Value};
 use umec_wire::uplink::{Command, Content, Entry};
@@ -13,14 +15,27 @@ use umec_wire::{Boot, DeviceName, MessageId, MetricName, NodeName, Sequence, Tim
 /// What outlives the uplink's process.
 #[derive(Debug, Default)]
 pub(crate) struct Node {
-    stream: BTreeMap<u64, Entry>,
+    stream: BTreeMap<u64, (Timestamp, Entry)>,
     acknowledged: BTreeSet<u64>,
-    /// The next position that the running uplink reads.
-    next: u64,
+    reader: Reader,
     devices: HashMap<usize, (Boot, u64)>,
     done: HashMap<CommandId, CommandResult>,
     pub(crate) executions: HashMap<CommandId, u32>,
 }
+
+/// How far the running uplink has read.
+#[derive(Debug, Default)]
+struct Reader {
+    /// The next position in order.
+    next: u64,
+    /// The next position of whoever reads ahead.
+    ahead: Option<u64>,
+    /// What was read, or is known to be done since an earlier run.
+    taken: BTreeSet<u64>,
+}
+
+/// How long a message counts as new.
+pub(crate) const LIVE: Duration = Duration::from_secs(2);
 
 pub(crate) fn node_name() -> NodeName {
     NodeName::new("pole-7").unwrap()
@@ -64,25 +79,83 @@ impl Node {
             trace: None,
             content,
         };
-        self.stream.insert(position, entry);
+        self.stream.insert(position, (now, entry));
     }
 
-    /// The next message for the uplink.
-    pub(crate) fn read(&mut self) -> Option<(u64, Entry)> {
-        let (position, entry) = self.stream.range(self.next..).next()?;
-        self.next = position + 1;
-        Some((*position, entry.clone()))
+    /// The next message for the uplink, new ones first.
+    pub(crate) fn read(&mut self, now: Timestamp, room: Room) -> Option<(u64, Entry, Lane)> {
+        let reader = &mut self.reader;
+        let fresh = |reader: &Reader, from: u64| {
+            let mut messages = self.stream.range(from..);
+            messages.find(|(position, _)| !reader.taken.contains(position))
+        };
+        let since = now.saturating_sub(LIVE);
+        if let Some(from) = reader.ahead.filter(|_| room.ahead)
+            && let Some((position, (stored, _))) = fresh(reader, from)
+        {
+            let stale = *stored < since.saturating_sub(LIVE);
+            let live = self.stream.range(from..).find(|(_, (at, _))| *at >= since);
+            let found = if stale {
+                live
+            } else {
+                Some((position, &self.stream[position]))
+            };
+            reader.ahead = Some(found.map_or(u64::MAX, |(position, _)| position + 1));
+            if let Some((position, (_, entry))) = found
+                && reader.taken.insert(*position)
+            {
+                return Some((*position, entry.clone(), Lane::Ahead));
+            }
+            reader.ahead = reader.ahead.filter(|next| *next != u64::MAX);
+        }
+        let (position, (stored, entry)) = fresh(reader, reader.next).filter(|_| room.in_order)?;
+        reader.next = position + 1;
+        reader.taken.insert(*position);
+        reader.ahead = reader.ahead.filter(|ahead| *ahead > reader.next);
+        let (position, entry) = (*position, entry.clone());
+        if *stored >= since {
+            return Some((position, entry, Lane::Live));
+        }
+        self.read_ahead(now);
+        Some((position, entry, Lane::Backlog))
+    }
+
+    /// Somebody goes ahead, to what is new.
+    pub(crate) fn read_ahead(&mut self, now: Timestamp) {
+        let since = now.saturating_sub(LIVE);
+        let mut live = self.stream.iter().filter(|(_, (at, _))| *at >= since);
+        let end = self.stream.last_key_value().map_or(1, |(last, _)| last + 1);
+        let first = live.next().map_or(end, |(position, _)| *position);
+        self.reader.ahead.get_or_insert(first);
+    }
+
+    /// The newest state of each device and its position.
+    pub(crate) fn newest_states(&self) -> BTreeMap<DeviceName, u64> {
+        let states = self.stream.iter().filter(|(_, (_, entry))| is_state(entry));
+        states
+            .map(|(position, (_, entry))| (entry.id.device.clone(), *position))
+            .collect()
     }
 
     pub(crate) fn acknowledge(&mut self, position: u64) {
         self.acknowledged.insert(position);
     }
 
-    /// The uplink begins anew, after the last message of which all before are acknowledged.
-    pub(crate) fn rewind(&mut self) {
+    /// The uplink begins anew, after the last message of which all before are acknowledged; mostly it
+    /// knows what is acknowledged beyond.
+    pub(crate) fn rewind(&mut self, dice: &mut StdRng) {
         let open = self.stream.keys().find(|p| !self.acknowledged.contains(p));
         let end = self.stream.last_key_value().map_or(1, |(last, _)| last + 1);
-        self.next = open.copied().unwrap_or(end);
+        let done = if dice.random_bool(0.7) {
+            self.acknowledged.clone()
+        } else {
+            BTreeSet::new()
+        };
+        self.reader = Reader {
+            next: open.copied().unwrap_or(end),
+            ahead: None,
+            taken: done,
+        };
     }
 
     pub(crate) fn is_all_acknowledged(&self) -> bool {
@@ -91,7 +164,18 @@ impl Node {
 
     /// The ids of all messages, in the order of the stream.
     pub(crate) fn ids(&self) -> Vec<MessageId> {
-        self.stream.values().map(|entry| entry.id.clone()).collect()
+        self.stream
+            .values()
+            .map(|(_, entry)| entry.id.clone())
+            .collect()
+    }
+
+    /// Whether a device has told a later state than this one.
+    pub(crate) fn is_superseded(&self, id: &MessageId) -> bool {
+        let found = self.stream.iter().find(|(_, (_, entry))| entry.id == *id);
+        found.is_some_and(|(position, (_, entry))| {
+            is_state(entry) && self.newest_states()[&id.device] > *position
+        })
     }
 
     /// A plugin is told something: it acts once per id and answers the same.
@@ -111,6 +195,10 @@ impl Node {
         self.done.insert(id, result.clone());
         result
     }
+}
+
+fn is_state(entry: &Entry) -> bool {
+    matches!(entry.content, Content::Status { .. })
 }
 
 /// Readings, now and then so many that they need fragments.

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use rand::RngExt;
 use umec_wire::uplink::batch::{Batch, BatchError};
-use umec_wire::uplink::{Datagram, Down, Entry, Fragment, Lane, Now, Sealed, Up, Way};
+use umec_wire::uplink::{Datagram, Down, Entry, Fragment, Freshness, Lane, Now, Sealed, Up, Way};
 use umec_wire::{Boot, ModemName};
 
 use super::modem::Modem;
@@ -141,7 +141,8 @@ impl Machine {
 
     fn message(&mut self, now: Now, name: &ModemName, boot: Boot, lane: Lane, message: &Bytes) {
         match Up::decode(message).ok().filter(|m| m.lane() == lane) {
-            Some(Up::Batch(batch)) => self.batch(now, name, boot, &batch),
+            Some(Up::Batch(batch)) => self.batch(now, name, boot, &batch, Freshness::Live),
+            Some(Up::Backlog(batch)) => self.batch(now, name, boot, &batch, Freshness::Backlog),
             Some(Up::Fragment(fragment)) => self.fragment(now, name, boot, fragment),
             // Whether a command has ended is not known before.
             Some(Up::Result(_)) if !self.is_restored => {}
@@ -179,19 +180,29 @@ impl Machine {
         };
         match Up::decode(&whole) {
             Ok(Up::Batch(batch)) if batch.number == number => {
-                self.batch(now, name, boot, &batch);
+                self.batch(now, name, boot, &batch, Freshness::Live);
+            }
+            Ok(Up::Backlog(batch)) if batch.number == number => {
+                self.batch(now, name, boot, &batch, Freshness::Backlog);
             }
             _ => self.counters.not_understood += 1,
         }
     }
 
     /// Takes a batch, or says what is missing to read it.
-    fn batch(&mut self, now: Now, name: &ModemName, boot: Boot, batch: &Batch) {
+    fn batch(
+        &mut self,
+        now: Now,
+        name: &ModemName,
+        boot: Boot,
+        batch: &Batch,
+        freshness: Freshness,
+    ) {
         let Some(modem) = self.modems.get_mut(name) else {
             return;
         };
         match modem.read(boot, batch) {
-            Ok(entries) => self.entries(now, name, boot, batch.number, entries),
+            Ok(entries) => self.entries(now, name, (boot, batch.number), entries, freshness),
             Err(BatchError::UnknownLayouts(layouts)) => {
                 self.counters.unknown_layouts += 1;
                 let batch = batch.number;
@@ -201,7 +212,14 @@ impl Machine {
         }
     }
 
-    fn entries(&mut self, now: Now, name: &ModemName, boot: Boot, number: u64, batch: Vec<Entry>) {
+    fn entries(
+        &mut self,
+        now: Now,
+        name: &ModemName,
+        (boot, number): (Boot, u64),
+        batch: Vec<Entry>,
+        freshness: Freshness,
+    ) {
         let room = if self.is_restored {
             self.capacity.saturating_sub(self.written.len())
         } else {
@@ -216,7 +234,7 @@ impl Machine {
         self.counters.held_back += u64::from(taken.is_refused);
         for entry in taken.fresh {
             let id = entry.id.clone();
-            if let Ok(record) = record::of_entry(name, &node, entry) {
+            if let Ok(record) = record::of_entry(name, &node, entry, freshness) {
                 let what = Written::Message(record.topic, name.clone(), id);
                 self.write(what, record);
             } else if let Some(modem) = self.modems.get_mut(name) {

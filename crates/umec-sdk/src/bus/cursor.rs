@@ -6,7 +6,6 @@ mod places;
 use std::sync::Arc;
 use std::time::Duration;
 
-use umec_wire::uplink::Freshness;
 use umec_wire::{Label, Timestamp};
 
 use super::follow::{Follow, MemoryReader};
@@ -58,6 +57,17 @@ pub struct Room {
     pub ahead: bool,
 }
 
+/// How a message came to be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lane {
+    /// In order, and soon after it was stored.
+    Live,
+    /// Soon after it was stored, while older ones are still to be read.
+    Ahead,
+    /// In order, and long after it was stored.
+    Backlog,
+}
+
 /// What one of the readers has come to.
 enum Step {
     InOrder(Option<Raw>),
@@ -72,7 +82,7 @@ impl Cursor {
         expect(clippy::unused_async, reason = "the connection to NATS awaits")
     )]
     pub(super) async fn open(bus: &Bus, name: &Label, filter: Filter) -> Result<Self, AskError> {
-        let (place, floor) = match &bus.broker {
+        let (place, floor, kept) = match &bus.broker {
             Broker::Memory(memory) => {
                 let floor = memory.position(name);
                 let start = Start::Sequence(floor + 1);
@@ -82,12 +92,12 @@ impl Cursor {
                     name: name.clone(),
                     reader,
                 };
-                (place, floor)
+                (place, floor, memory.kept(name))
             }
             #[cfg(feature = "nats")]
             Broker::Nats(nats) => {
                 let position = NatsPosition::open(nats, name, filter.clone()).await?;
-                (Place::Nats(Box::new(position)), 0)
+                (Place::Nats(Box::new(position)), 0, Kept::default())
             }
         };
         let mut cursor = Self {
@@ -100,10 +110,7 @@ impl Cursor {
             kept: Kept::default(),
             found: None,
         };
-        if let Place::Memory { memory, name, .. } = &cursor.place {
-            let kept = memory.kept(name);
-            cursor.restore(floor, kept);
-        }
+        cursor.restore(floor, kept);
         cursor.find();
         Ok(cursor)
     }
@@ -129,7 +136,7 @@ impl Cursor {
         now: Timestamp,
         live: Duration,
         room: Room,
-    ) -> Option<(Stored, Freshness)> {
+    ) -> Option<(Stored, Lane)> {
         let since = now.saturating_sub(live);
         let stale = since.saturating_sub(live);
         loop {
@@ -154,16 +161,16 @@ impl Cursor {
                     if stored.stored_at < stale {
                         self.leap(since);
                     } else if let Some(stored) = self.take_ahead(stored) {
-                        return Some((stored, Freshness::Live));
+                        return Some((stored, Lane::Ahead));
                     }
                 }
                 Step::InOrder(raw) => {
                     if let Some(stored) = self.take(raw?) {
                         if stored.stored_at >= since {
-                            return Some((stored, Freshness::Live));
+                            return Some((stored, Lane::Live));
                         }
                         self.read_ahead(since);
-                        return Some((stored, Freshness::Backlog));
+                        return Some((stored, Lane::Backlog));
                     }
                 }
             }
@@ -280,10 +287,7 @@ impl Cursor {
 
     /// Takes what the server has told of an earlier run.
     fn find(&mut self) {
-        #[cfg(feature = "nats")]
-        if let Place::Nats(position) = &mut self.place
-            && let Some((floor, kept)) = position.found()
-        {
+        if let Some((floor, kept)) = self.place.found() {
             self.restore(floor, kept);
         }
     }
@@ -314,6 +318,15 @@ impl Place {
             Self::Memory { memory, name, .. } => memory.set_position(name, floor),
             #[cfg(feature = "nats")]
             Self::Nats(position) => position.acknowledge(floor),
+        }
+    }
+
+    /// What the server has told of an earlier run since the opening; in memory that is known at once.
+    fn found(&mut self) -> Option<(u64, Kept)> {
+        match self {
+            Self::Memory { .. } => None,
+            #[cfg(feature = "nats")]
+            Self::Nats(position) => position.found(),
         }
     }
 

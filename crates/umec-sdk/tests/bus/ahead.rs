@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use umec_sdk::bus::{Filter, Room};
+use umec_sdk::bus::{Filter, Lane, Room};
 use umec_wire::Label;
-use umec_wire::uplink::Freshness;
 
 use super::contract::Setup;
 
@@ -33,10 +32,10 @@ pub(crate) async fn a_cursor_reads_what_is_live_ahead_of_what_has_piled_up(setup
     let mut cursor = setup.bus.cursor(&name, Filter::default()).await.unwrap();
     let mut read = Vec::new();
     for room in [IN_ORDER, AHEAD, IN_ORDER, AHEAD] {
-        let (stored, freshness) = cursor.next_live(now, live, room).await.unwrap();
-        read.push((stored.sequence, freshness));
+        let (stored, lane) = cursor.next_live(now, live, room).await.unwrap();
+        read.push((stored.sequence, lane));
     }
-    let (backlog, fresh) = (Freshness::Backlog, Freshness::Live);
+    let (backlog, fresh) = (Lane::Backlog, Lane::Ahead);
     assert_eq!(read, [(1, backlog), (6, fresh), (2, backlog), (7, fresh)]);
     for sequence in [1, 6, 7] {
         cursor.acknowledge(sequence);
@@ -71,9 +70,9 @@ pub(crate) async fn a_cursor_that_was_held_up_ahead_leaps_and_fills_the_gap_in_o
     setup.publish("a", 3).await;
     let now = setup.bus.bounds().await.unwrap().last_time;
     let (third, _) = cursor.next_live(now, live, AHEAD).await.unwrap();
-    let (second, freshness) = cursor.next_live(now, live, IN_ORDER).await.unwrap();
+    let (second, lane) = cursor.next_live(now, live, IN_ORDER).await.unwrap();
     let sequences = [&first, &second, &third].map(|stored| stored.sequence);
-    assert_eq!((sequences, freshness), ([1, 2, 3], Freshness::Backlog));
+    assert_eq!((sequences, lane), ([1, 2, 3], Lane::Backlog));
     for sequence in sequences {
         cursor.acknowledge(sequence);
     }

@@ -137,6 +137,8 @@ impl Node<'_> {
                     command: spec.command.clone(),
                     datagram: spec.datagram,
                     linger: spec.linger,
+                    backlog: spec.backlog.clone(),
+                    budget: spec.budget.clone(),
                 }),
             }
         };

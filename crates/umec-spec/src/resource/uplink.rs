@@ -5,7 +5,8 @@ use umec_wire::Span;
 
 use super::{Kind, Nodes};
 use crate::settings::uplink::{
-    OriginalUplink, Protocol, Selection, default_datagram, default_linger, everything,
+    Backlog, Budget, OriginalUplink, Protocol, Selection, default_datagram, default_linger,
+    everything,
 };
 use crate::settings::{Pattern, SecretName};
 
@@ -42,6 +43,12 @@ pub struct Uplink {
     /// How long a reading may wait for company.
     #[serde(default = "default_linger")]
     pub linger: Span,
+    /// How what has piled up goes up beside what is new.
+    #[serde(default, skip_serializing_if = "Backlog::is_default")]
+    pub backlog: Backlog,
+    /// What may be spent; anything where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
 }
 
 /// What carries the datagrams of an uplink.

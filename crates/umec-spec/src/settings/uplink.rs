@@ -1,6 +1,7 @@
 //! The settings of `umec-uplink`.
 
 mod original;
+mod share;
 
 use serde::{Deserialize, Serialize};
 use umec_wire::{Label, MetricName, ModemName, Span};
@@ -8,6 +9,7 @@ use umec_wire::{Label, MetricName, ModemName, Span};
 use super::{Pattern, SecretName};
 
 pub use original::{OriginalSeries, OriginalUplink, Protocol, SwitchPolicy};
+pub use share::{Backlog, Budget, Priority};
 
 /// The settings of an uplink.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +39,12 @@ pub struct UplinkSettings {
     /// How long a reading may wait for company.
     #[serde(default = "default_linger")]
     pub linger: Span,
+    /// How what has piled up goes up beside what is new.
+    #[serde(default)]
+    pub backlog: Backlog,
+    /// What may be spent; anything where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
 }
 
 /// One choice of what goes up; a message goes up when any choice takes it.
@@ -54,6 +62,9 @@ pub struct Selection {
     /// The window, for aggregates; all where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub window: Option<Span>,
+    /// How soon it is left out where there is a budget. What several choices take has the highest of theirs.
+    #[serde(default, skip_serializing_if = "Priority::is_normal")]
+    pub priority: Priority,
 }
 
 /// What can go up.
@@ -86,6 +97,7 @@ pub(crate) fn everything() -> Vec<Selection> {
         devices: Vec::new(),
         metrics: Vec::new(),
         window: None,
+        priority: Priority::Normal,
     };
     vec![
         all(SelectionKind::Readings),

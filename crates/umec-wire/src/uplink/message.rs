@@ -8,6 +8,7 @@
 //! | 3 keepalive | entries that wait for acknowledgement, filling |
 //! | 4 answer to a challenge | the challenge's number |
 //! | 5 probe of the path's size | number, filling |
+//! | 6 batch of the backlog | bytes of the batch |
 //!
 //! | down | members after the first |
 //! |---|---|
@@ -46,6 +47,8 @@ pub use super::cbor::DecodeError;
 pub enum Up {
     /// Messages of devices that are acknowledged together.
     Batch(Batch),
+    /// The same of messages that had piled up while nothing could be sent.
+    Backlog(Batch),
     /// A part of a batch that is larger than a datagram.
     Fragment(Fragment),
     /// How a command ended; sent until received.
@@ -148,6 +151,7 @@ impl Up {
         match self {
             Self::Result(_) => Lane::Command,
             Self::Batch(_)
+            | Self::Backlog(_)
             | Self::Fragment(_)
             | Self::Keepalive { .. }
             | Self::Answer(_)
@@ -194,6 +198,7 @@ impl Up {
                 number: from.u32()?,
                 filling: from.bytes()?.len(),
             },
+            (Some(2), 6) => Self::Backlog(Batch::decode(&bytes.slice_ref(from.bytes()?))?),
             _ => return Err(Error::message("a message that is not known").into()),
         };
         cbor::end(&from)?;
@@ -202,6 +207,7 @@ impl Up {
 
     fn write<W: Write>(&self, to: &mut Encoder<W>) -> Encoded<W> {
         match self {
+            Self::Backlog(batch) => to.array(2)?.u8(6)?.bytes(&batch.encode()).map(drop),
             // A batch has a form of its own.
             Self::Batch(_) => Ok(()),
             Self::Fragment(fragment) => {

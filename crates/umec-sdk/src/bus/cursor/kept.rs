@@ -1,8 +1,10 @@
 //! What is kept with a position besides its floor, as the server keeps it: texts under names.
 
+#[cfg(feature = "nats")]
 use std::collections::BTreeMap;
 
 use umec_wire::uplink::Ranges;
+#[cfg(feature = "nats")]
 use umec_wire::uplink::ranges::Range;
 
 /// What is kept with a position.
@@ -15,11 +17,14 @@ pub(crate) struct Kept {
 }
 
 /// The names under which the server keeps them.
+#[cfg(feature = "nats")]
 const DONE: &str = "umec-done";
+#[cfg(feature = "nats")]
 const NOTE: &str = "umec-note";
 
 // === impl Kept ===
 
+#[cfg(feature = "nats")]
 impl Kept {
     /// As texts, ranges as `first-last,first-last`.
     pub(crate) fn texts(&self) -> BTreeMap<String, String> {
@@ -45,6 +50,7 @@ impl Kept {
     }
 }
 
+#[cfg(feature = "nats")]
 fn range(text: &str) -> Option<Range> {
     let (first, last) = text.split_once('-')?;
     Some(Range {
@@ -53,7 +59,7 @@ fn range(text: &str) -> Option<Range> {
     })
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "nats"))]
 mod tests {
     use super::*;
 

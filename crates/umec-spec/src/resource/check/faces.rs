@@ -98,6 +98,13 @@ pub(super) fn check_uplink(uplink: &Found<Uplink>, written: &Written, report: &m
         );
         report.complain(uplink, "spec.datagram", problem);
     }
+    if !(1..=100).contains(&spec.backlog.share) {
+        let problem = Problem::rule(
+            format!("backlog cannot have {} % of the way", spec.backlog.share),
+            "write 1 to 100",
+        );
+        report.complain(uplink, "spec.backlog.share", problem);
+    }
     if spec.send.is_empty() {
         let problem = Problem::rule("nothing goes up", "name a kind, or leave send out");
         report.complain(uplink, "spec.send", problem);

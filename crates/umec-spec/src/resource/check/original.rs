@@ -47,6 +47,7 @@ fn check_original(
         ("spec.identity", spec.identity.is_some(), "no proof"),
         ("spec.send", spec.send != everything(), "no kinds"),
         ("spec.command", !spec.command.is_empty(), "no commands"),
+        ("spec.budget", spec.budget.is_some(), "no budget"),
     ];
     for (at, is_written, what) in idle {
         if is_written {

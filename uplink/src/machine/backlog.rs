@@ -1,0 +1,170 @@
+//! What has piled up and waits beside what is new, and how much of the way it may take.
+
+use std::collections::{HashMap, VecDeque};
+use std::time::Duration;
+
+use umec_spec::settings::uplink::Backlog as Settings;
+use umec_wire::DeviceName;
+
+use super::waiting::Waiting;
+
+/// The backlog that was read, the oldest first.
+#[derive(Debug)]
+pub(super) struct Backlog {
+    pub(super) queue: VecDeque<Waiting>,
+    /// How many messages may fill a datagram, as far as is known.
+    pub(super) filling: usize,
+    /// How old a message is when it belongs here.
+    after: Duration,
+    /// In percent of what may be on its way.
+    share: usize,
+    rate: Option<Rate>,
+    /// The place in the stream of each device's newest state that was taken.
+    states: HashMap<DeviceName, u64>,
+}
+
+/// An amount a second that may be saved up for a second.
+#[derive(Debug)]
+struct Rate {
+    bytes: f64,
+    /// What may be sent at `at`; below 0 after more was sent.
+    left: f64,
+    at: Duration,
+}
+
+// === impl Backlog ===
+
+impl Backlog {
+    pub(super) fn new(settings: &Settings) -> Self {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "a rate below 2^52 bytes a second"
+        )]
+        let rate = settings.per_second.map(|bytes| Rate {
+            bytes: bytes.get() as f64,
+            left: bytes.get() as f64,
+            at: Duration::ZERO,
+        });
+        Self {
+            queue: VecDeque::new(),
+            filling: 1,
+            after: settings.after.duration(),
+            share: usize::try_from(settings.share.clamp(1, 100)).unwrap_or(100),
+            rate,
+            states: HashMap::new(),
+        }
+    }
+
+    /// What stands for the bytes of backlog that are on their way against a window that is shared with
+    /// what is new: nothing for none, so that some backlog always gets through.
+    pub(super) fn weighed(&self, bytes: usize) -> usize {
+        bytes.saturating_mul(100).div_ceil(self.share)
+    }
+
+    /// Whether the rate allows another batch.
+    pub(super) fn may_send(&mut self, now: Duration) -> bool {
+        self.rate.as_mut().is_none_or(|rate| {
+            rate.fill(now);
+            rate.left > 0.0
+        })
+    }
+
+    /// Takes note of what was sent for the first time.
+    pub(super) fn sent(&mut self, bytes: usize) {
+        if let Some(rate) = &mut self.rate {
+            #[expect(clippy::cast_precision_loss, reason = "a datagram or a few")]
+            let bytes = bytes as f64;
+            rate.left -= bytes;
+        }
+    }
+
+    /// When the rate allows another batch; `None` where nothing waits for it.
+    pub(super) fn wake(&self) -> Option<Duration> {
+        let rate = self.rate.as_ref().filter(|_| !self.queue.is_empty())?;
+        let missing = (-rate.left).max(0.0) / rate.bytes;
+        // A little more than nothing must be left.
+        Some(rate.at + Duration::from_secs_f64(missing) + Duration::from_millis(1))
+    }
+
+    /// Takes over what has waited among the new for so long that it is new no more. States stay: a
+    /// later one may wait for them.
+    pub(super) fn take_old(&mut self, now: Duration, queue: &mut VecDeque<Waiting>) {
+        let is_old = |message: &Waiting| message.since + self.after <= now;
+        if !queue.front().is_some_and(is_old) {
+            return;
+        }
+        let old = queue.iter().take_while(|message| is_old(message)).count();
+        let rest = queue.split_off(old);
+        let (states, old): (VecDeque<_>, VecDeque<_>) = std::mem::replace(queue, rest)
+            .into_iter()
+            .partition(Waiting::is_state);
+        self.queue.extend(old);
+        for state in states.into_iter().rev() {
+            queue.push_front(state);
+        }
+    }
+
+    /// Takes note of a device's state at a place of the stream; says whether it is the newest so far.
+    pub(super) fn is_newest(&mut self, device: &DeviceName, position: u64) -> bool {
+        let newest = self.states.entry(device.clone()).or_default();
+        let is_newest = position >= *newest;
+        *newest = position.max(*newest);
+        is_newest
+    }
+}
+
+// === impl Rate ===
+
+impl Rate {
+    fn fill(&mut self, now: Duration) {
+        let more = now.saturating_sub(self.at).as_secs_f64() * self.bytes;
+        self.left = (self.left + more).min(self.bytes);
+        self.at = now;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use umec_spec::resource::Bytes;
+
+    use super::*;
+
+    fn backlog(share: u32, per_second: Option<u64>) -> Backlog {
+        Backlog::new(&Settings {
+            share,
+            per_second: per_second.map(Bytes::new),
+            ..Settings::default()
+        })
+    }
+
+    #[test]
+    fn a_share_of_the_way_is_never_nothing() {
+        let half = backlog(50, None);
+        assert_eq!([0, 1, 8].map(|n| half.weighed(n)), [0, 2, 16]);
+        assert_eq!(backlog(1, None).weighed(0), 0);
+        assert_eq!(backlog(100, None).weighed(7), 7);
+    }
+
+    #[test]
+    fn a_rate_is_kept_over_any_time_and_saves_up_no_more_than_a_second() {
+        let mut backlog = backlog(50, Some(1_000));
+        let mut sent = 0;
+        for step in 0..100_000 {
+            let now = Duration::from_secs(60) + Duration::from_millis(step);
+            if backlog.may_send(now) {
+                backlog.sent(237);
+                sent += 237;
+            }
+        }
+        assert!((100_000..=101_500).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn an_older_state_is_not_the_newest() {
+        let mut backlog = backlog(50, None);
+        let device = DeviceName::new("meter-3").unwrap();
+        assert!(backlog.is_newest(&device, 9));
+        assert!(!backlog.is_newest(&device, 5));
+        assert!(backlog.is_newest(&device, 12));
+    }
+}
