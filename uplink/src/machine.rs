@@ -277,8 +277,8 @@ impl Machine {
     pub fn wake(&self) -> Duration {
         let mut wake = self.link.wake(self.outgoing.is_waiting());
         if self.link.has_session() {
-            let due = [self.outgoing.wake(), self.commands.wake()];
-            wake = due.into_iter().flatten().fold(wake, Duration::min);
+            wake = wake.min(self.outgoing.wake());
+            wake = self.commands.wake().map_or(wake, |due| wake.min(due));
         }
         wake
     }

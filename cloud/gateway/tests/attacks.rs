@@ -320,9 +320,9 @@ fn callers_that_hear_are_let_in_at_a_bounded_rate_and_number() {
             .count()
     };
     assert_eq!(calls(&mut site, 1), 20, "at a time");
-    site.now += Duration::from_secs(60);
+    site.now += Duration::from_mins(1);
     assert_eq!(calls(&mut site, 50), 10, "altogether");
-    site.now += Duration::from_secs(60);
+    site.now += Duration::from_mins(1);
     let of_one = (100..140).filter(|draw| call(&mut site, "pole-1", *draw));
     assert_eq!(of_one.count(), 5, "of one");
     assert_eq!(site.counters().not_admitted, 20 + 30 + 35);

@@ -41,7 +41,7 @@ fn main() {
         .enable_all()
         .build()
         .expect("a runtime");
-    let (node, address) = runtime.block_on(gateway(&broker.bootstrap()));
+    let (node, address) = runtime.block_on(async { gateway(&broker.bootstrap()) });
     let mut sustained = 0.0;
     for rate in RATES {
         let (taken, seconds) = load(&node, address, rate);
@@ -113,7 +113,7 @@ fn stand_in(bootstrap: &str) -> f64 {
         let sent = socket.send_to(&data(3, MOMENT, 1), server.address());
         sent.expect("loopback takes it");
     }
-    eventually(LONG, || (done() == FEW).then_some(()).ok_or(done()));
+    eventually(LONG, || (done() == FEW).then_some(()).ok_or_else(done));
     #[expect(clippy::cast_precision_loss, reason = "a thousand")]
     let rate = FEW as f64 / began.elapsed().as_secs_f64();
     rate
@@ -156,7 +156,7 @@ fn kafka(bootstrap: &str) -> Kafka {
     }
 }
 
-async fn gateway(bootstrap: &str) -> (Node, SocketAddr) {
+fn gateway(bootstrap: &str) -> (Node, SocketAddr) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("original");
     let text = format!(

@@ -150,7 +150,7 @@ mod tests {
         let mut backlog = backlog(50, Some(1_000));
         let mut sent = 0;
         for step in 0..100_000 {
-            let now = Duration::from_secs(60) + Duration::from_millis(step);
+            let now = Duration::from_mins(1) + Duration::from_millis(step);
             if backlog.may_send(now) {
                 backlog.sent(237);
                 sent += 237;

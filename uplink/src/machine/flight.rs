@@ -27,7 +27,8 @@ pub(super) struct Flight {
     pub(super) size: PathSize,
     /// When the gateway was heard last.
     heard: Duration,
-    in_flight: usize,
+    /// How many batches were sent and are neither acknowledged nor given up.
+    under_way: usize,
     sent_again: u64,
 }
 
@@ -74,7 +75,7 @@ impl Flight {
             backed_off: Duration::ZERO,
             size,
             heard: Duration::ZERO,
-            in_flight: 0,
+            under_way: 0,
             sent_again: 0,
         }
     }
@@ -102,7 +103,7 @@ impl Flight {
                 self.window.measured(now, trip);
             }
             if let Some(sent) = batch.sent {
-                self.in_flight -= 1;
+                self.under_way -= 1;
                 newest = newest.max(Some(sent.order));
                 self.window.acknowledged(now, sent.bytes);
                 self.size.acknowledged(sent.largest);
@@ -141,7 +142,7 @@ impl Flight {
         for batch in self.batches.values_mut() {
             if let Some(sent) = batch.sent.take_if(|sent| lost(sent)) {
                 any = true;
-                self.in_flight -= 1;
+                self.under_way -= 1;
                 self.window.lost(now, sent.bytes);
                 // In a silence everything is lost, whatever its size.
                 if self.heard > sent.at {
@@ -167,7 +168,7 @@ impl Flight {
     pub(super) fn forget(&mut self, number: u64) {
         let batch = self.batches.get_mut(&number);
         if let Some(sent) = batch.and_then(|batch| batch.sent.take()) {
-            self.in_flight -= 1;
+            self.under_way -= 1;
             self.window.forgotten(sent.bytes);
         }
     }
@@ -255,7 +256,7 @@ impl Flight {
             order: self.next_order,
         });
         self.next_order += 1;
-        self.in_flight += 1;
+        self.under_way += 1;
         batch.earlier = std::mem::replace(&mut batch.last, now);
         self.sent_again += u64::from(batch.times > 0);
         batch.times = batch.times.saturating_add(1);
@@ -301,7 +302,7 @@ impl Flight {
     }
 
     pub(super) const fn in_flight(&self) -> usize {
-        self.in_flight
+        self.under_way
     }
 
     pub(super) const fn sent_again(&self) -> u64 {

@@ -233,7 +233,7 @@ impl Outgoing {
         !self.flight.is_empty()
     }
 
-    pub(super) fn wake(&self) -> Option<Duration> {
+    pub(super) fn wake(&self) -> Duration {
         let is_full = self.queue.len() >= self.filling;
         let ready = self.flight.ready(is_full && !self.queue.is_empty());
         let linger = self.queue.front().and_then(|first| {
@@ -244,7 +244,7 @@ impl Outgoing {
         let due = [self.flight.expiry(), ready, linger, backlog];
         let due = due.into_iter().flatten().min();
         let probe = self.flight.size.next();
-        Some(due.map_or(probe, |due| due.min(probe)))
+        due.map_or(probe, |due| due.min(probe))
     }
 
     pub(super) fn progress(&self, now: Duration) -> Progress {

@@ -45,10 +45,10 @@ const STEP: usize = 16;
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// How long after the end of a search a larger size is tried again (RFC 8899 section 5.1.1).
-const RAISE: Duration = Duration::from_secs(600);
+const RAISE: Duration = Duration::from_mins(10);
 
 /// How long after large datagrams have vanished a larger size is tried again.
-const RECOVER: Duration = Duration::from_secs(60);
+const RECOVER: Duration = Duration::from_mins(1);
 
 /// How many large datagrams in a row are lost when they count as vanished: one in 15,000 rows by chance
 /// where three of ten are lost.

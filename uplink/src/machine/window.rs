@@ -337,8 +337,9 @@ mod tests {
         let (mut window, mut now) = (Window::new(BATCH), Duration::from_secs(1));
         rounds(&mut window, &mut now, &[600; 2]);
         let begun = now;
-        let count = window.size / 1_200.0;
-        for _ in 0..(count as u32) {
+        let mut left = window.size;
+        while left >= 1_200.0 {
+            left -= 1_200.0;
             now = now.max(window.next());
             window.paced(now, BATCH);
         }

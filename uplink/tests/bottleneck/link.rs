@@ -89,12 +89,12 @@ pub(crate) fn run(count: u32, path: Path, time: Duration) -> Report {
         .acknowledged()
         .iter()
         .zip(&before)
-        .map(|(after, before)| (after - before) as f64)
+        .map(|(after, before)| number(after - before))
         .collect();
     let messages: f64 = shares.iter().sum();
-    let doubled = (link.gateway.counters().duplicates - doubled) as f64;
-    let carried = (link.arrived - arrived) as f64 * messages / (messages + doubled);
-    let capacity = path.bits_per_second as f64 / 8.0 * half.as_secs_f64();
+    let doubled = number(link.gateway.counters().duplicates - doubled);
+    let carried = number(link.arrived - arrived) * messages / (messages + doubled);
+    let capacity = number(path.bits_per_second) / 8.0 * half.as_secs_f64();
     link.waits.sort();
     Report {
         used: carried / capacity,
@@ -251,10 +251,10 @@ impl Link {
 
     /// What goes up waits its turn on the slow link.
     fn carry_up(&mut self, index: usize, bytes: Vec<u8>) {
-        let bits = (bytes.len() + HEADERS) as f64 * 8.0;
-        let takes = Duration::from_secs_f64(bits / self.path.bits_per_second as f64);
+        let bits = number((bytes.len() + HEADERS) as u64) * 8.0;
+        let takes = Duration::from_secs_f64(bits / number(self.path.bits_per_second));
         let begins = self.free.max(self.now);
-        self.waits.push(begins - self.now);
+        self.waits.push(begins.saturating_sub(self.now));
         self.free = begins + takes;
         if !self.dice.random_bool(self.path.loss) {
             self.arrived += u64::try_from(bytes.len() + HEADERS).unwrap();
@@ -267,6 +267,11 @@ impl Link {
         let most = u64::try_from(self.path.jitter.as_micros()).unwrap();
         Duration::from_micros(self.dice.random_range(0..=most))
     }
+}
+
+/// A count, which is far below 2^32 in these runs.
+fn number(count: u64) -> f64 {
+    f64::from(u32::try_from(count).unwrap())
 }
 
 fn address(index: usize) -> SocketAddr {

@@ -80,7 +80,9 @@ fn send(producer: &BaseProducer, sample: &OwnedMessage) {
                 record = back;
                 producer.poll(Duration::from_millis(1));
             }
-            Err((error, _)) => panic!("librdkafka does not take a record: {error}"),
+            Err((error, _)) => {
+                umec_e2e::fail(&format!("librdkafka does not take a record: {error}"))
+            }
         }
     }
     producer.poll(Duration::ZERO);

@@ -19,7 +19,7 @@ const AHEAD: Room = Room {
 
 pub(crate) async fn a_cursor_reads_what_is_live_ahead_of_what_has_piled_up(setup: Setup) {
     let name = Label::new("uplink").unwrap();
-    let live = Duration::from_secs(3_600);
+    let live = Duration::from_hours(1);
     for sequence in 1..=5 {
         setup.publish("a", sequence).await;
     }

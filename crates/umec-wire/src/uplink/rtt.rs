@@ -15,8 +15,7 @@ pub struct RoundTrip {
 pub const INITIAL: Duration = Duration::from_secs(1);
 
 /// The least that is added to the smoothed round trip (`G` of RFC 6298 section 2.3). The least timeout
-/// of 1 s in section 2.4 is for the sake of coarse clocks; Linux adds 200 ms, as here. Half of the round
-/// trip is added where that is more: the queue of a slow link grows by as much within one.
+/// of 1 s in section 2.4 is for the sake of coarse clocks; Linux adds 200 ms, as here.
 pub const LEAST: Duration = Duration::from_millis(200);
 
 /// The greatest timeout: a path that comes back is noticed within this time.
@@ -96,7 +95,7 @@ mod tests {
         trip.timed_out();
         trip.timed_out();
         assert_eq!(trip.timeout(), GREATEST);
-        for _ in 0..100 {
+        for _ in 0..400 {
             trip.measured(Duration::from_millis(10));
         }
         assert_eq!(trip.timeout(), Duration::from_millis(10) + LEAST);

@@ -33,15 +33,14 @@ impl<T> Opening<T> {
 
     /// Opens as soon as the server is there; waits a moment after a failure, so that whoever tries
     /// again does so at ease. Cancel safe.
-    pub(crate) async fn when_connected<F>(
+    pub(crate) async fn when_connected(
         &mut self,
         mut state: watch::Receiver<BusState>,
         pause: Duration,
-        create: F,
+        create: BoxFuture<'static, Result<T, AskError>>,
     ) -> Result<T, AskError>
     where
-        T: Send,
-        F: Future<Output = Result<T, AskError>> + Send + 'static,
+        T: Send + 'static,
     {
         let fresh = async move {
             state::connected(&mut state).await;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_nats::Subject;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tracing::{debug, info_span, warn};
@@ -111,12 +112,10 @@ impl NatsPosition {
             let Some(pull) = &mut self.pull else {
                 let state = self.state.clone();
                 self.state.mark_unchanged();
-                let create = self.create();
+                let create = self.create().boxed();
                 let opened = self.opening.when_connected(state, PAUSE, create);
                 match opened.await {
-                    Ok(opened) => {
-                        self.adopt(opened);
-                    }
+                    Ok(opened) => self.adopt(opened),
                     Err(error) => warn!(error = chain(&error), "the position cannot be opened yet"),
                 }
                 continue;
@@ -225,11 +224,11 @@ async fn create(
     let floors = consumers.iter().flatten().map(Consumer::floor);
     let floor = floors.fold(known, u64::max);
     // The keeper has the newer texts, where both are there.
-    let texts = consumers
+    let mut texts = consumers
         .iter()
         .flatten()
         .map(|consumer| &consumer.config.metadata);
-    let kept = kept.unwrap_or_else(|| texts.last().map(Kept::of).unwrap_or_default());
+    let kept = kept.unwrap_or_else(|| texts.next_back().map(Kept::of).unwrap_or_default());
     let config = |name: &str| keeping(name, floor + 1, &filter, &kept);
     nats.delete_consumer(&keeper).await?;
     nats.create_consumer(&config(&keeper)).await?;

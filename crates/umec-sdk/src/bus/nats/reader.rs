@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tokio::sync::watch;
 use tracing::debug;
 use umec_wire::subject::Target;
@@ -81,7 +82,7 @@ impl NatsReader {
             let Some(pull) = &mut self.pull else {
                 let state = self.state.clone();
                 self.state.mark_unchanged();
-                let create = self.create();
+                let create = self.create().boxed();
                 let opened = self.opening.when_connected(state, PAUSE, create);
                 match opened.await {
                     Ok(opened) => {
@@ -92,7 +93,7 @@ impl NatsReader {
                         }
                     }
                     Err(error) => {
-                        debug!(error = chain(&error), "the stream cannot be followed yet")
+                        debug!(error = chain(&error), "the stream cannot be followed yet");
                     }
                 }
                 continue;
