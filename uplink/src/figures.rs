@@ -20,6 +20,8 @@ pub(crate) struct Figures {
     in_flight: Gauge,
     oldest: Gauge,
     round_trip: Gauge,
+    spent: Gauge,
+    left: Gauge,
     before: (Progress, Refused),
 }
 
@@ -63,8 +65,20 @@ impl Figures {
                 "umec_uplink_round_trip_milliseconds",
                 "From sending a batch to its acknowledgement, smoothed.",
             ),
+            spent: metrics.gauge(
+                "umec_uplink_budget_spent_bytes",
+                "Bytes spent of the day's budget; 0 without one.",
+            ),
+            left: metrics.gauge("umec_uplink_budget_left_bytes", "What is left of it."),
             before: Default::default(),
         }
+    }
+
+    /// Shows the day's account.
+    pub(crate) fn account(&self, spent: u64, left: u64) {
+        let signed = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+        self.spent.set(signed(spent));
+        self.left.set(signed(left));
     }
 
     /// Shows what the machine has counted.

@@ -8,5 +8,6 @@ mod order;
 pub mod original;
 mod run;
 mod select;
+mod stream;
 
 pub use run::{PROGRAM, run};

@@ -9,9 +9,11 @@
 //! has the result; one command id is handed out once for as long as its result is remembered.
 
 mod backlog;
+mod budget;
 mod commands;
 mod flight;
 mod floors;
+mod gaps;
 mod layouts;
 mod link;
 mod outgoing;
@@ -28,12 +30,13 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use umec_sdk::bus::{Lane, Room};
 use umec_spec::settings::Pattern;
-use umec_spec::settings::uplink::Backlog;
+use umec_spec::settings::uplink::{Backlog, Budget, Priority};
 use umec_wire::command::CommandResult;
 use umec_wire::uplink::message::PROBE_OVERHEAD;
 use umec_wire::uplink::{Command, Datagram, Down, Entry, Key, Lane as DatagramLane, Now, Up, Way};
-use umec_wire::{Boot, DeviceName, ModemName, Reason};
+use umec_wire::{Boot, DeviceName, ModemName, Reason, Timestamp};
 
+pub use gaps::{GAP, LeftOut, Why};
 pub use link::{LinkState, Renewal};
 pub use outgoing::Progress;
 
@@ -56,6 +59,8 @@ pub struct Parameters {
     pub renewal: Renewal,
     /// How what has piled up goes up beside what is new.
     pub backlog: Backlog,
+    /// What may be spent; anything where absent.
+    pub budget: Option<Budget>,
 }
 
 /// What is to be done.
@@ -97,6 +102,10 @@ pub struct Machine {
     actions: VecDeque<Action>,
     refused: Refused,
     superseded: u64,
+    gaps: gaps::Gaps,
+    budget: Option<budget::Budget>,
+    /// The time of day when something last happened.
+    wall: Timestamp,
 }
 
 // === impl Machine ===
@@ -114,8 +123,12 @@ impl Machine {
             linger,
             renewal,
             backlog,
+            budget,
         } = parameters;
         Self {
+            gaps: gaps::Gaps::new(modem.clone(), boot),
+            budget: budget.as_ref().map(budget::Budget::new),
+            wall: Timestamp::default(),
             link: link::Link::new(modem, key, boot, renewal, Random(StdRng::from_seed(seed))),
             outgoing: outgoing::Outgoing::new(datagram, linger, backlog::Backlog::new(&backlog)),
             commands: commands::Commands::new(command),
@@ -155,6 +168,40 @@ impl Machine {
         self.superseded
     }
 
+    /// Whether something of this priority still goes up today. What does not is to be told by
+    /// [`Machine::left_out`].
+    pub fn admits(&mut self, now: Now, priority: Priority) -> bool {
+        let (arrived, waiting) = (self.outgoing.arrived(), self.outgoing.waiting());
+        self.budget.as_mut().is_none_or(|budget| {
+            budget.arrived(arrived);
+            budget.admits(now.wall, priority, waiting)
+        })
+    }
+
+    /// Takes what does not go up of the message at `position`, and whether the rest of it does. The
+    /// message is acknowledged to the stream when the cloud was told.
+    pub fn left_out(&mut self, now: Now, position: Option<u64>, in_part: bool, what: LeftOut) {
+        self.gaps.left_out(now.steady, position, in_part, what);
+    }
+
+    /// What was spent of the day's bytes, and what is left; `None` without a budget.
+    pub fn budget(&mut self, now: Now) -> Option<(u64, u64)> {
+        let budget = self.budget.as_mut()?;
+        Some((budget.spent(now.wall), budget.left(now.wall)))
+    }
+
+    /// What the next run needs to know of the budget.
+    pub fn note(&self) -> Option<String> {
+        self.budget.as_ref().map(budget::Budget::note)
+    }
+
+    /// Takes what an earlier run has noted.
+    pub fn restore(&mut self, now: Now, note: &str) {
+        if let Some(budget) = &mut self.budget {
+            budget.restore(now.wall, note);
+        }
+    }
+
     /// Takes the end of a command that was handed out.
     pub fn finished(&mut self, now: Now, result: CommandResult) {
         self.commands.finished(now.steady, result);
@@ -162,6 +209,7 @@ impl Machine {
 
     /// Takes a datagram that came from the gateway's address.
     pub fn datagram(&mut self, now: Now, bytes: &[u8]) {
+        self.spend(now.wall, bytes.len());
         match Datagram::decode(bytes) {
             Ok(Datagram::Welcome(noise)) => {
                 if let Some(recovered) = self.link.welcome(now.steady, noise) {
@@ -197,7 +245,8 @@ impl Machine {
         match down {
             Some(Down::Acknowledged(ranges)) => {
                 for position in self.outgoing.acknowledged(now.steady, &ranges) {
-                    self.actions.push_back(Action::Acknowledge(position));
+                    let done = self.gaps.arrived(position).into_iter();
+                    self.actions.extend(done.map(Action::Acknowledge));
                 }
             }
             Some(Down::Command(command)) => {
@@ -225,6 +274,10 @@ impl Machine {
     /// Does what is due: sends, sends again, asks for a session.
     pub fn poll(&mut self, now: Now) {
         let at = now.steady;
+        self.wall = now.wall;
+        while let Some((position, entry)) = self.gaps.due(at, now.wall) {
+            self.offer(now, position, entry, Lane::Live);
+        }
         self.outgoing.expire(at);
         let waiting = self.outgoing.waiting();
         for action in self.link.poll(at, self.outgoing.is_waiting(), waiting) {
@@ -270,12 +323,23 @@ impl Machine {
 
     /// What is to be done next.
     pub fn next_action(&mut self) -> Option<Action> {
-        self.actions.pop_front()
+        let action = self.actions.pop_front()?;
+        if let Action::Send(bytes) = &action {
+            self.spend(self.wall, bytes.len());
+        }
+        Some(action)
+    }
+
+    fn spend(&mut self, wall: Timestamp, bytes: usize) {
+        if let Some(budget) = &mut self.budget {
+            budget.spend(wall, bytes);
+        }
     }
 
     /// When [`Machine::poll`] has something to do at the latest.
     pub fn wake(&self) -> Duration {
         let mut wake = self.link.wake(self.outgoing.is_waiting());
+        wake = self.gaps.wake().map_or(wake, |gap| gap.min(wake));
         if self.link.has_session() {
             wake = wake.min(self.outgoing.wake());
             wake = self.commands.wake().map_or(wake, |due| wake.min(due));

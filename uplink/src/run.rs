@@ -6,19 +6,20 @@ use anyhow::Context as _;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tracing::{info, info_span, warn};
-use umec_sdk::bus::{AskError, Cursor, Filter, Lane, Start, Stored};
+use umec_sdk::bus::{Cursor, Filter, Lane, Stored};
 use umec_sdk::health::Part;
 use umec_sdk::{Bus, Node, Program, chain};
 use umec_spec::settings::Process;
-use umec_spec::settings::uplink::{Selection, UplinkSettings};
+use umec_spec::settings::uplink::{Priority, Selection, UplinkSettings};
 use umec_wire::command::CommandResult;
 use umec_wire::subject::Target;
 use umec_wire::uplink::Now;
-use umec_wire::{DeviceName, Label, Reason};
+use umec_wire::{Label, Reason};
 
 use crate::figures::Figures;
 use crate::gateway::{Arrival, Gateway};
 use crate::machine::{Action, LinkState, Machine, Parameters, Renewal};
+use crate::stream::{PAUSE, newest_states, open};
 use crate::{config, order, original, select};
 
 /// What this program is.
@@ -44,9 +45,6 @@ const CONNECTING: &str = "connecting";
 
 /// How long the stream may take to tell the states that it holds.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The pause before the stream is asked for again.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Runs the uplink until it is told to stop. What is not acknowledged then is sent by the next run.
 pub async fn run(process: Process<UplinkSettings>, node: Node) -> anyhow::Result<()> {
@@ -75,7 +73,12 @@ pub async fn run(process: Process<UplinkSettings>, node: Node) -> anyhow::Result
         linger: settings.linger.duration(),
         renewal: Renewal::default(),
         backlog: settings.backlog.clone(),
+        budget: settings.budget,
     };
+    let budget = parameters
+        .budget
+        .is_some()
+        .then(|| node.health.part("budget"));
     let (results, finished) = mpsc::channel(RESULTS);
     let serving = Serving {
         began: Instant::now(),
@@ -84,6 +87,8 @@ pub async fn run(process: Process<UplinkSettings>, node: Node) -> anyhow::Result
         cursor,
         live: settings.backlog.after.duration(),
         knows_states: false,
+        noted: None,
+        budget,
         send: settings.send,
         bus,
         results,
@@ -95,40 +100,6 @@ pub async fn run(process: Process<UplinkSettings>, node: Node) -> anyhow::Result
         node,
     };
     serving.run().await
-}
-
-/// Opens the position in the stream, however long that takes; `None` when told to stop.
-async fn open(bus: &Bus, node: &Node, position: &Label, filter: Filter) -> Option<Cursor> {
-    let part = node.health.part("stream");
-    let mut told = String::new();
-    loop {
-        match bus.cursor(position, filter.clone()).await {
-            Ok(cursor) => return Some(cursor),
-            Err(error) => {
-                let text = chain(&error);
-                if text != told {
-                    warn!(error = text, "the stream cannot be read yet");
-                }
-                part.unready(Reason::new("stream", text.clone()));
-                told = text;
-            }
-        }
-        tokio::select! {
-            () = tokio::time::sleep(PAUSE) => {}
-            () = node.tasks.stopped() => return None,
-        }
-    }
-}
-
-/// The newest state of each device and its position.
-async fn newest_states(bus: &Bus) -> Result<Vec<(DeviceName, u64)>, AskError> {
-    let filter = Filter::targets([Target::Status]);
-    let mut follow = bus.follow(Start::LastPerSubject, filter).await?;
-    let mut states = Vec::new();
-    while let Some(stored) = follow.recorded().await {
-        states.push((stored.message.subject.device, stored.sequence));
-    }
-    Ok(states)
 }
 
 /// What was last said of the gateway in the log.
@@ -149,6 +120,10 @@ struct Serving {
     live: Duration,
     /// Whether the machine knows the newest states in the stream.
     knows_states: bool,
+    /// What was last noted of the budget.
+    noted: Option<String>,
+    /// Whether the budget leaves something out.
+    budget: Option<Part>,
     send: Vec<Selection>,
     bus: Bus,
     results: mpsc::Sender<CommandResult>,
@@ -245,8 +220,11 @@ impl Serving {
 
     /// Hands a message to the machine, or lets it be when it does not go up.
     fn offer(&mut self, stored: &Stored, lane: Lane) {
-        let entry = match select::entry(&self.send, &stored.message, stored.stored_at) {
-            Ok(Some(entry)) => entry,
+        let now = self.now();
+        let (machine, message) = (&mut self.machine, &stored.message);
+        let mut admits = |priority| machine.admits(now, priority);
+        let choice = match select::choose(&self.send, message, stored.stored_at, &mut admits) {
+            Ok(Some(choice)) => choice,
             Ok(None) => {
                 self.skip(stored.sequence, "not-selected");
                 return;
@@ -258,8 +236,15 @@ impl Serving {
                 return;
             }
         };
-        let now = self.now();
-        self.machine.offer(now, stored.sequence, entry, lane);
+        if let Some(left_out) = choice.left_out {
+            self.figures.skipped.with(&["budget"]).inc();
+            let position = Some(stored.sequence);
+            let in_part = choice.entry.is_some();
+            self.machine.left_out(now, position, in_part, left_out);
+        }
+        if let Some(entry) = choice.entry {
+            self.machine.offer(now, stored.sequence, entry, lane);
+        }
     }
 
     fn skip(&mut self, sequence: u64, reason: &str) {
@@ -299,6 +284,7 @@ impl Serving {
     fn tell(&mut self) {
         let now = self.now();
         self.figures.show(&self.machine, now, self.cursor.floor());
+        self.account(now);
         let trouble = self.trouble(now);
         let told = match &trouble {
             None => Told::TakesReadings,
@@ -319,6 +305,37 @@ impl Serving {
                 }
                 self.part.unready(reason);
             }
+        }
+    }
+
+    /// Keeps the account of the day's bytes, and shows it.
+    fn account(&mut self, now: Now) {
+        if let Some(note) = self.cursor.found_note() {
+            self.machine.restore(now, &note);
+        }
+        let note = self.machine.note();
+        if note != self.noted
+            && let Some(note) = &note
+        {
+            self.cursor.keep_note(note.clone());
+        }
+        self.noted = note;
+        let Some((spent, left)) = self.machine.budget(now) else {
+            return;
+        };
+        self.figures.account(spent, left);
+        let Some(part) = &self.budget else { return };
+        let all = [Priority::Low, Priority::Normal, Priority::High];
+        let left_out = all.into_iter().rfind(|p| !self.machine.admits(now, *p));
+        match left_out {
+            None => part.ready(),
+            Some(priority) => part.unready(Reason::new(
+                "budget",
+                format!(
+                    "{spent} bytes of the day are spent, {left} are left: what has priority {} or lower is left out until 00:00 UTC",
+                    priority.as_str()
+                ),
+            )),
         }
     }
 

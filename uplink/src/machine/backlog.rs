@@ -19,9 +19,15 @@ pub(super) struct Backlog {
     /// In percent of what may be on its way.
     share: usize,
     rate: Option<Rate>,
+    /// From when on there is nothing to share with.
+    alone: Duration,
     /// The place in the stream of each device's newest state that was taken.
     states: HashMap<DeviceName, u64>,
 }
+
+/// How long after something new its share of the way is kept free for more: most series have a value a
+/// second.
+const ALONE: Duration = Duration::from_secs(2);
 
 /// An amount a second that may be saved up for a second.
 #[derive(Debug)]
@@ -51,6 +57,7 @@ impl Backlog {
             after: settings.after.duration(),
             share: usize::try_from(settings.share.clamp(1, 100)).unwrap_or(100),
             rate,
+            alone: Duration::ZERO,
             states: HashMap::new(),
         }
     }
@@ -59,6 +66,16 @@ impl Backlog {
     /// what is new: nothing for none, so that some backlog always gets through.
     pub(super) fn weighed(&self, bytes: usize) -> usize {
         bytes.saturating_mul(100).div_ceil(self.share)
+    }
+
+    /// Takes note that something new went out.
+    pub(super) fn went_out(&mut self, now: Duration) {
+        self.alone = now + ALONE;
+    }
+
+    /// From when on nothing new is there to share with.
+    pub(super) const fn alone(&self) -> Duration {
+        self.alone
     }
 
     /// Whether the rate allows another batch.
@@ -89,7 +106,7 @@ impl Backlog {
     /// Takes over what has waited among the new for so long that it is new no more. States stay: a
     /// later one may wait for them.
     pub(super) fn take_old(&mut self, now: Duration, queue: &mut VecDeque<Waiting>) {
-        let is_old = |message: &Waiting| message.since + self.after <= now;
+        let is_old = |message: &Waiting| self.is_old(now, message);
         if !queue.front().is_some_and(is_old) {
             return;
         }
@@ -102,6 +119,11 @@ impl Backlog {
         for state in states.into_iter().rev() {
             queue.push_front(state);
         }
+    }
+
+    /// Whether a message has waited for so long that it is new no more.
+    pub(super) fn is_old(&self, now: Duration, message: &Waiting) -> bool {
+        message.since + self.after <= now
     }
 
     /// Takes note of a device's state at a place of the stream; says whether it is the newest so far.

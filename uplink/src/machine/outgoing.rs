@@ -95,6 +95,9 @@ impl Outgoing {
             for message in batch.messages {
                 positions.push(message.position);
                 self.settled(&message);
+                if message.is_state() {
+                    self.release(now, &message.entry.id.device, &mut positions);
+                }
             }
             self.total.last = Some(now);
         }
@@ -106,17 +109,6 @@ impl Outgoing {
         self.total.messages -= 1;
         self.total.bytes -= message.bytes;
         self.total.acknowledged += 1;
-        if !message.is_state() {
-            return;
-        }
-        let device = &message.entry.id.device;
-        let next = self.held.get_mut(device).and_then(VecDeque::pop_front);
-        if let Some(next) = next {
-            self.queue.push_back(next);
-        } else {
-            self.held.remove(device);
-            self.state_on_its_way.remove(device);
-        }
     }
 
     /// Takes the word that a batch was not read for want of layouts, and lets it go out with them.
@@ -219,6 +211,7 @@ impl Outgoing {
             ..
         } = packed;
         let messages = self.queue.drain(..count).collect();
+        self.backlog.went_out(now);
         let freshness = Freshness::Live;
         self.flight.add(messages, freshness, batch.rows, layouts);
     }
@@ -226,6 +219,11 @@ impl Outgoing {
     /// How many messages wait for acknowledgement.
     pub(super) fn waiting(&self) -> u64 {
         u64::try_from(self.total.messages).unwrap_or(u64::MAX)
+    }
+
+    /// How many messages have arrived.
+    pub(super) const fn arrived(&self) -> u64 {
+        self.total.acknowledged
     }
 
     /// Whether something was sent and is not acknowledged.

@@ -307,6 +307,7 @@ fn new_uplink(index: usize, datagram: usize, dice: &mut StdRng) -> uplink::Machi
         linger: Duration::from_millis(5),
         renewal: uplink::Renewal::default(),
         backlog: Backlog::default(),
+        budget: None,
     };
     uplink::Machine::new(parameters, dice.random())
 }

@@ -123,6 +123,15 @@ impl Kafka {
         count
     }
 
+    /// The records of readings, in the order of each partition.
+    pub(crate) fn readings(&self) -> Vec<Incoming> {
+        let mut records = Vec::new();
+        self.read(KafkaTopic::Readings, &Offsets::new(), &mut |record| {
+            records.push(record)
+        });
+        records
+    }
+
     /// The ids of states, in the order of the topic.
     pub(crate) fn states(&self) -> Vec<String> {
         let mut ids = Vec::new();

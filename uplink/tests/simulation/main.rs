@@ -47,6 +47,12 @@ fn nothing_is_lost_or_doubled_and_commands_end_once_in_any_weather() {
     });
 }
 
+#[test]
+fn after_an_outage_what_is_new_overtakes_what_has_piled_up_which_drains_in_order() {
+    let seed = number("UMEC_SIMULATION_SEED").unwrap_or(0);
+    World::new(seed).outage();
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "a test's own dial, not configuration"

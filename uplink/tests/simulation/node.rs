@@ -158,6 +158,19 @@ impl Node {
         };
     }
 
+    /// The newest position.
+    pub(crate) fn last(&self) -> u64 {
+        self.stream.last_key_value().map_or(0, |(last, _)| *last)
+    }
+
+    pub(crate) fn is_acknowledged(&self, position: u64) -> bool {
+        self.acknowledged.contains(&position)
+    }
+
+    pub(crate) fn is_all_acknowledged_before(&self, position: u64) -> bool {
+        self.acknowledged.range(..position).count() == self.stream.range(..position).count()
+    }
+
     pub(crate) fn is_all_acknowledged(&self) -> bool {
         self.acknowledged.len() == self.stream.len()
     }

@@ -1,6 +1,9 @@
 //! Virtual time, a network with weather, and what befalls the processes.
 
-use std::collections::BTreeMap;
+mod check;
+mod outage;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -11,7 +14,6 @@ use umec_gateway::machine as gateway;
 use umec_sdk::bus::Lane;
 use umec_spec::settings::uplink::Backlog;
 use umec_uplink::machine as uplink;
-use umec_wire::command::CommandResult;
 use umec_wire::kafka::KafkaTopic;
 use umec_wire::uplink::{Command, Cookies, Datagram, Key, Now};
 use umec_wire::{Boot, MessageId, ModemName, Reason, Span, Timestamp};
@@ -25,6 +27,9 @@ const STORM: Duration = Duration::from_secs(30);
 /// How long everything may take after that.
 const CALM: Duration = Duration::from_mins(10);
 
+/// How many messages may be on their way from the gateway to Kafka.
+const CAPACITY: usize = 50;
+
 const KEY: Key = Key::new([7; 32]);
 
 #[derive(Debug)]
@@ -35,7 +40,7 @@ enum Event {
     Order,
     Kafka,
     Snapshot,
-    Finished(u64, CommandResult),
+    Finished(u64, umec_wire::command::CommandResult),
     UplinkDies,
     GatewayDies,
     KafkaTurns,
@@ -84,7 +89,7 @@ impl World {
             corruption: dice.random_range(0.0..0.2),
             delay: dice.random_range(1..400),
         };
-        let (uplink, gateway) = (new_uplink(&mut dice), new_gateway(&mut dice));
+        let (uplink, gateway) = (new_uplink(&mut dice), new_gateway(&mut dice, CAPACITY));
         Self {
             seed,
             dice,
@@ -207,7 +212,7 @@ impl World {
             }
             Event::GatewayDies => {
                 self.kafka.gateway_dies(&mut self.dice);
-                self.gateway = new_gateway(&mut self.dice);
+                self.gateway = new_gateway(&mut self.dice, CAPACITY);
                 self.gateway_incarnation += 1;
                 // Recovery takes its time; modems may call meanwhile.
                 let takes = Duration::from_millis(self.dice.random_range(0..3_000));
@@ -216,7 +221,7 @@ impl World {
             Event::KafkaTurns => self.kafka.is_away ^= true,
             Event::Moves => self.address.set_port(self.dice.random()),
             Event::Recovered(incarnation) if incarnation == self.gateway_incarnation => {
-                let mut restored = new_gateway(&mut self.dice);
+                let mut restored = new_gateway(&mut self.dice, CAPACITY);
                 self.kafka.recover(now, &mut restored);
                 self.gateway.adopt(restored);
             }
@@ -318,52 +323,6 @@ impl World {
             && self.kafka.results().values().map(Vec::len).sum::<usize>()
                 >= usize::try_from(self.orders).unwrap()
     }
-
-    fn check(&self) {
-        let seed = self.seed;
-        let messages = self.kafka.messages();
-        let ids = self.node.ids();
-        for id in &ids {
-            let times = messages.get(&id.to_string()).copied().unwrap_or(0);
-            let superseded = times == 0 && self.node.is_superseded(id);
-            assert!(
-                times == 1 || superseded,
-                "seed {seed}: {id} is in Kafka {times} times"
-            );
-        }
-        let known = |id: &String| ids.iter().any(|known| known.to_string() == *id);
-        assert!(
-            messages.keys().all(known),
-            "seed {seed}: something was invented"
-        );
-        let place = |id: &str| {
-            let id: MessageId = id.parse().unwrap();
-            (id.device.clone(), ids.iter().position(|known| *known == id))
-        };
-        let mut states: Vec<_> = self.kafka.states().iter().map(|id| place(id)).collect();
-        let written = states.clone();
-        states.sort_by(|a, b| a.0.cmp(&b.0).then(a.1.cmp(&b.1)));
-        for device in (0..3).map(|number| format!("device-{number}")) {
-            let of = |states: &[(umec_wire::DeviceName, Option<usize>)]| -> Vec<_> {
-                states
-                    .iter()
-                    .filter(|s| s.0.as_str() == device)
-                    .map(|s| s.1)
-                    .collect()
-            };
-            assert_eq!(
-                of(&written),
-                of(&states),
-                "seed {seed}: states of {device} are out of order"
-            );
-        }
-        for (id, outcomes) in self.kafka.results() {
-            assert_eq!(outcomes.len(), 1, "seed {seed}: {id} ended as {outcomes:?}");
-        }
-        for (id, times) in &self.node.executions {
-            assert_eq!(*times, 1, "seed {seed}: {id} was done {times} times");
-        }
-    }
 }
 
 fn modem() -> ModemName {
@@ -384,14 +343,15 @@ fn new_uplink(dice: &mut StdRng) -> uplink::Machine {
             share: dice.random_range(1..=100),
             ..Backlog::default()
         },
+        budget: None,
     };
     uplink::Machine::new(parameters, dice.random())
 }
 
-fn new_gateway(dice: &mut StdRng) -> gateway::Machine {
+fn new_gateway(dice: &mut StdRng, capacity: usize) -> gateway::Machine {
     let parameters = gateway::Parameters {
         boot: Boot::from_bits(dice.random()),
-        capacity: 50,
+        capacity,
         grace: Duration::from_secs(5),
         cookies: Cookies::new([5; 32]),
         admission: gateway::Admission::default(),

@@ -159,6 +159,7 @@ impl Modem {
             linger: load.linger,
             renewal: Renewal::default(),
             backlog: Backlog::default(),
+            budget: None,
         };
         let began = Instant::now();
         let phase = match load.pace {

@@ -75,9 +75,30 @@ impl Outgoing {
         !self.backlog.queue.is_empty()
     }
 
+    /// Lets a device's next state go. Of those that have piled up the newest alone does; the others are
+    /// done.
+    pub(super) fn release(&mut self, now: Duration, device: &DeviceName, done: &mut Vec<u64>) {
+        loop {
+            let held = self.held.get_mut(device);
+            let next = held.and_then(|held| held.pop_front().map(|next| (next, held.is_empty())));
+            let Some((next, is_last)) = next else {
+                self.held.remove(device);
+                self.state_on_its_way.remove(device);
+                return;
+            };
+            if is_last || !self.backlog.is_old(now, &next) {
+                self.queue.push_back(next);
+                return;
+            }
+            done.push(next.position);
+            self.settled(&next);
+        }
+    }
+
     /// Makes a batch of what has piled up, as far as its share of the way allows.
     pub(super) fn collect_backlog(&mut self, now: Duration) {
-        if !self.has_backlog() || !self.admits_backlog() || !self.backlog.may_send(now) {
+        let admits = now >= self.backlog.alone() || self.admits_backlog();
+        if !self.has_backlog() || !admits || !self.backlog.may_send(now) {
             return;
         }
         let room = self.room().saturating_sub(MARK);
@@ -100,8 +121,14 @@ impl Outgoing {
     /// When there may be something to do for the backlog.
     pub(super) fn backlog_due(&self) -> Option<Duration> {
         let next = self.flight.ready(true)?;
-        let may = self.has_backlog() && self.admits_backlog();
-        may.then(|| self.backlog.wake().map_or(next, |wake| wake.max(next)))
+        let from = if self.admits_backlog() {
+            next
+        } else {
+            self.backlog.alone().max(next)
+        };
+        let wake = self.backlog.wake();
+        self.has_backlog()
+            .then(|| wake.map_or(from, |wake| wake.max(from)))
     }
 
     fn admits_backlog(&self) -> bool {

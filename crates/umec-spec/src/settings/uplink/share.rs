@@ -11,7 +11,8 @@ use crate::resource::Bytes;
 pub struct Backlog {
     /// How old a message is when it counts as backlog.
     pub after: Span,
-    /// The most of what may be on its way that backlog takes, in percent, 1 to 100.
+    /// The most of what may be on its way that backlog takes while new messages go up, in percent, 1 to
+    /// 100.
     pub share: u32,
     /// The most bytes of backlog a second; as many as there is room for where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,6 +64,15 @@ impl Backlog {
 // === impl Priority ===
 
 impl Priority {
+    /// The word.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Normal => "normal",
+            Self::High => "high",
+        }
+    }
+
     /// Whether it is the one that counts where nothing is said.
     pub fn is_normal(&self) -> bool {
         *self == Self::Normal
