@@ -1,5 +1,6 @@
 //! Readings per second that a plugin's loop can have acknowledged by a real NATS server: 16 devices
-//! with 125 metrics each, as `docs/promises.md` counts them. Prints one line per figure.
+//! with 125 metrics each, as `docs/promises.md` counts them, for each way to write through to the disk.
+//! Prints one line per figure.
 
 use std::io::Write as _;
 use std::time::{Duration, Instant};
@@ -24,11 +25,16 @@ fn main() -> anyhow::Result<()> {
         .worker_threads(2)
         .enable_all()
         .build()?;
-    runtime.block_on(measure())
+    let mut out = std::io::stdout();
+    for sync in ["always", "10s", "2m"] {
+        writeln!(out, "the server writes through to the disk: {sync}")?;
+        let config = format!("jetstream {{ sync_interval: {sync} }}");
+        runtime.block_on(measure(&Server::with_config(&config)))?;
+    }
+    Ok(())
 }
 
-async fn measure() -> anyhow::Result<()> {
-    let server = Server::start();
+async fn measure(server: &Server) -> anyhow::Result<()> {
     let folder = tempfile::tempdir()?;
     let credentials = folder.path().join("user.creds");
     std::fs::write(&credentials, nkeys::KeyPair::new_user().seed()?)?;

@@ -10,6 +10,8 @@ mod ahead;
 mod away;
 #[path = "bus/contract.rs"]
 mod contract;
+#[path = "bus/full.rs"]
+mod full;
 #[path = "bus/server.rs"]
 mod server;
 #[path = "bus/trust.rs"]

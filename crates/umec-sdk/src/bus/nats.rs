@@ -8,6 +8,7 @@ mod position;
 mod pull;
 mod reader;
 mod state;
+mod store;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,6 +31,7 @@ use crate::node::Node;
 use crate::tasks::Tasks;
 use credentials::Credentials;
 use state::Watcher;
+use store::Store;
 
 pub(crate) use position::NatsPosition;
 pub(crate) use pull::header_list;
@@ -58,6 +60,7 @@ pub(crate) struct Nats {
     /// The prefix of the `JetStream` API.
     api: Arc<str>,
     tasks: Tasks,
+    store: Arc<Store>,
 }
 
 /// An answer of the server, without what only the library needs.
@@ -119,6 +122,7 @@ impl Nats {
             state,
             api: settings.jetstream.as_str().into(),
             tasks: node.tasks.clone(),
+            store: Arc::new(Store::new(node.health.part("store"))),
         };
         Ok((nats, signer))
     }
@@ -129,6 +133,12 @@ impl Nats {
 
     /// Publishes and waits for the stream's acknowledgement.
     pub(crate) async fn publish(&self, outgoing: &Outgoing) -> Result<Ack, AskError> {
+        let answer = self.store(outgoing).await;
+        self.store.note(&answer);
+        answer
+    }
+
+    async fn store(&self, outgoing: &Outgoing) -> Result<Ack, AskError> {
         let headers = header_map(&outgoing.headers);
         let answer = self
             .request(

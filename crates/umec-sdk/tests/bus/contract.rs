@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use nkeys::KeyPair;
-use umec_sdk::bus::{Ack, CommandError, Filter, Follow, Outbox, Start, Stored};
+use umec_sdk::bus::{Ack, CommandError, Filter, Follow, Outbox, PublishError, Start, Stored};
 use umec_sdk::{Bus, Node};
 use umec_spec::settings::Trust;
 use umec_spec::settings::stream::StreamSettings;
@@ -86,12 +86,20 @@ impl Setup {
         all
     }
 
-    pub(crate) async fn publish(&self, device: &str, sequence: u64) -> Ack {
+    pub(crate) async fn try_publish(
+        &self,
+        device: &str,
+        sequence: u64,
+    ) -> Result<Ack, PublishError> {
         #[expect(clippy::cast_precision_loss, reason = "small numbers")]
         let pack = self.pack(device, sequence as f64);
         let topic = self.topic::<Readings>(device);
         let id = Self::id(device, sequence);
-        self.bus.publish(&topic, &id, &pack, None).await.unwrap()
+        self.bus.publish(&topic, &id, &pack, None).await
+    }
+
+    pub(crate) async fn publish(&self, device: &str, sequence: u64) -> Ack {
+        self.try_publish(device, sequence).await.unwrap()
     }
 
     async fn publish_status(&self, device: &str, sequence: u64) -> Ack {

@@ -40,7 +40,7 @@ pub struct UplinkSettings {
     #[serde(default = "default_linger")]
     pub linger: Span,
     /// How what has piled up goes up beside what is new.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Backlog::is_default")]
     pub backlog: Backlog,
     /// What may be spent; anything where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]

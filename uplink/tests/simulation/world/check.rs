@@ -1,5 +1,7 @@
 //! What must be true at the end of every run.
 
+use std::collections::BTreeSet;
+
 use super::*;
 
 impl World {
@@ -14,9 +16,9 @@ impl World {
                 "seed {seed}: {id} is in Kafka {times} times"
             );
         }
-        let known = |id: &String| ids.iter().any(|known| known.to_string() == *id);
+        let known: BTreeSet<String> = ids.iter().map(MessageId::to_string).collect();
         assert!(
-            messages.keys().all(known),
+            messages.keys().all(|id| known.contains(id)),
             "seed {seed}: something was invented"
         );
         let place = |id: &str| {
