@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use umec_spec::plan::Settings;
 use umec_spec::plan::{NodePlan, Offered, Place, PlannedProcess, PlannedSimulator, ServerPlace};
-use umec_spec::settings::gateway::{GatewaySettings, Kafka};
+use umec_spec::settings::gateway::{GatewaySettings, Kafka, default_name};
 use umec_spec::settings::modbus::Transport;
 use umec_spec::settings::modbus_line::Offer;
 use umec_spec::settings::{AdminSettings, Process};
@@ -237,6 +237,7 @@ impl Service {
             secrets: None,
             grace: GRACE,
             settings: GatewaySettings {
+                name: default_name(),
                 listen: site.addresses.wish(&udp, Carrier::Udp),
                 address_file: Some(site.layout.address(&self.name, UDP)),
                 keys: site.layout.modem_keys(),

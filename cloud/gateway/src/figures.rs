@@ -1,5 +1,7 @@
 //! The gateway's metrics.
 
+use std::time::{Duration, Instant};
+
 use umec_sdk::Metrics;
 use umec_sdk::metrics::{Counter, CounterFamily, Gauge};
 use umec_wire::kafka::KafkaTopic;
@@ -18,7 +20,12 @@ pub(crate) struct Figures {
     connected: Gauge,
     outstanding: Gauge,
     before: Counters,
+    /// When modems were counted last.
+    counted: Option<Instant>,
 }
+
+/// How often modems are counted: each is looked at.
+const COUNT: Duration = Duration::from_millis(500);
 
 // === impl Figures ===
 
@@ -56,6 +63,7 @@ impl Figures {
                 "Records on their way to Kafka.",
             ),
             before: Counters::default(),
+            counted: None,
         }
     }
 
@@ -72,7 +80,10 @@ impl Figures {
             return;
         }
         self.before = now;
-        self.connected.set(signed(machine.connected()));
+        if self.counted.is_none_or(|at| at.elapsed() >= COUNT) {
+            self.counted = Some(Instant::now());
+            self.connected.set(signed(machine.connected()));
+        }
         self.datagrams.inc_by(now.opened - before.opened);
         self.sessions.inc_by(now.sessions - before.sessions);
         self.moves.inc_by(now.moves - before.moves);

@@ -15,14 +15,15 @@ pub(crate) struct Keeper {
     next: Instant,
     number: u64,
     waiting: HashSet<u64>,
-    places: Option<Outgoing>,
+    places: Vec<Outgoing>,
 }
 
 /// What distinguishes the tokens of snapshots from the machine's, which count up from 0.
 const OURS: u64 = 1 << 63;
 
-/// How often; what was written since the last one is read again after a restart.
-const EVERY: Duration = Duration::from_secs(5);
+/// How often; what was written since the last one is read again after a restart. It is the sign of life
+/// by which other gateways know this one, too.
+const EVERY: Duration = Duration::from_secs(2);
 
 // === impl Keeper ===
 
@@ -32,7 +33,7 @@ impl Keeper {
             next: Instant::now() + EVERY,
             number: OURS,
             waiting: HashSet::new(),
-            places: None,
+            places: Vec::new(),
         }
     }
 
@@ -49,16 +50,14 @@ impl Keeper {
     pub(crate) fn poll(&mut self, machine: &mut Machine, producer: &Producer, now: Timestamp) {
         if Instant::now() >= self.next && !self.is_busy() {
             self.next = Instant::now() + EVERY;
-            if machine.is_changed() {
-                self.begin(machine, producer, now);
-            }
+            self.begin(machine, producer, now);
         }
     }
 
     /// Begins a snapshot.
     pub(crate) fn begin(&mut self, machine: &mut Machine, producer: &Producer, now: Timestamp) {
         let snapshot = machine.snapshot(now);
-        self.places = Some(snapshot.places);
+        self.places = snapshot.places;
         for record in &snapshot.modems {
             if !self.send(producer, record) {
                 self.fail(machine);
@@ -90,17 +89,20 @@ impl Keeper {
     }
 
     fn finish(&mut self, machine: &mut Machine, producer: &Producer) {
-        if self.waiting.is_empty()
-            && let Some(places) = self.places.take()
-            && !self.send(producer, &places)
-        {
-            self.fail(machine);
+        if !self.waiting.is_empty() {
+            return;
+        }
+        for record in std::mem::take(&mut self.places) {
+            if !self.send(producer, &record) {
+                self.fail(machine);
+                return;
+            }
         }
     }
 
     fn fail(&mut self, machine: &mut Machine) {
         self.waiting.clear();
-        self.places = None;
+        self.places.clear();
         machine.snapshot_failed();
     }
 

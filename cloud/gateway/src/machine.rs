@@ -15,7 +15,9 @@ mod layouts;
 mod marks;
 mod modem;
 mod sessions;
+mod shared;
 mod snapshot;
+mod tenure;
 mod traffic;
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -27,7 +29,7 @@ use rand::rngs::StdRng;
 use umec_wire::command::CommandId;
 use umec_wire::kafka::KafkaTopic;
 use umec_wire::uplink::{Connection, Cookies, Down, Now};
-use umec_wire::{Boot, MessageId, ModemName, NodeName, Reason, Timestamp};
+use umec_wire::{Boot, Label, MessageId, ModemName, NodeName, Reason, Timestamp};
 
 use crate::kafka::{Incoming, Outgoing, Place};
 use crate::record;
@@ -40,6 +42,8 @@ pub use traffic::Counters;
 /// Which gateway this is, and how much it takes on.
 #[derive(Debug, Clone)]
 pub struct Parameters {
+    /// Its name; of one name only one gateway runs at a time.
+    pub name: Label,
     /// Its own run.
     pub boot: Boot,
     /// How many records may be on their way to Kafka.
@@ -69,6 +73,8 @@ pub enum Action {
         /// The record.
         record: Box<Outgoing>,
     },
+    /// Inherit the modems of these gateways, which nobody hears any more.
+    Inherit(Vec<Boot>),
 }
 
 /// The state machine.
@@ -95,6 +101,13 @@ pub struct Machine {
     /// The modems to which something is owed.
     owed: HashSet<ModemName>,
     places: Places,
+    tenure: tenure::Tenure,
+    /// When a claim or a release was written last.
+    asked: HashMap<ModemName, Duration>,
+    /// Gateways that are gone and whose records are known.
+    known_estates: HashSet<Boot>,
+    is_inheriting: bool,
+    next_look: Duration,
     actions: VecDeque<Action>,
     counters: Counters,
     housekeeping: Duration,
@@ -107,6 +120,8 @@ enum Written {
     Result(CommandId),
     /// How a modem is; what becomes of it concerns nobody.
     Modem,
+    /// A claim or a release: it counts when it is read.
+    Tenure,
 }
 
 /// How often sessions, marks and modems are looked through.
@@ -121,6 +136,7 @@ impl Machine {
     /// A gateway that knows nothing yet. `seed` comes from a source of true randomness.
     pub fn new(parameters: Parameters, seed: [u8; 32]) -> Self {
         let Parameters {
+            name,
             boot,
             capacity,
             grace,
@@ -144,6 +160,11 @@ impl Machine {
             trouble: None,
             owed: HashSet::new(),
             places: Places::default(),
+            tenure: tenure::Tenure::new(boot, name),
+            asked: HashMap::new(),
+            known_estates: HashSet::new(),
+            is_inheriting: false,
+            next_look: Duration::ZERO,
             actions: VecDeque::new(),
             counters: Counters::default(),
             housekeeping: Duration::ZERO,
@@ -204,6 +225,7 @@ impl Machine {
                 self.commands.not_written(now.steady, &id);
                 None
             }
+            (Some(Written::Tenure), place) => place.map(|_| KafkaTopic::Marks),
             (Some(Written::Modem), place) => place.map(|_| KafkaTopic::Modems),
             (None, _) => None,
         }
@@ -217,6 +239,7 @@ impl Machine {
                 self.send(&name, &Down::Acknowledged(ranges));
             }
         }
+        self.share(now);
         let (nodes, modems) = (&self.nodes, &self.modems);
         let reaches = |node: &NodeName| {
             let modem = nodes.get(node).and_then(|name| modems.get(name));

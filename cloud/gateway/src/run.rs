@@ -1,11 +1,13 @@
 //! The daemon: a socket towards modems, a producer and two readers towards Kafka, the machine in between.
 
+mod readers;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use rdkafka::error::KafkaError;
 use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -16,16 +18,15 @@ use umec_sdk::{Node, Program, chain, write_address};
 use umec_spec::settings::Process;
 use umec_spec::settings::gateway::{GatewaySettings, Kafka};
 use umec_wire::Reason;
-use umec_wire::kafka::KafkaTopic;
 use umec_wire::uplink::{Datagram, Now};
 
 use crate::config::{self, Keys};
 use crate::figures::Figures;
-use crate::kafka::{Deliveries, Follow, Incoming, KafkaState, Producer, SendError, Watched};
+use crate::kafka::{Deliveries, Producer, SendError, Watched};
 use crate::keeper::Keeper;
 use crate::machine::{Action, Admission, Machine, Parameters};
 use crate::original;
-use crate::recovery::{self, Recovered};
+use crate::recovery::{Recovered, Recovery};
 
 /// What this program is.
 pub const PROGRAM: Program = Program {
@@ -42,6 +43,9 @@ const GRACE: Duration = Duration::from_secs(10);
 /// Commands that are read and wait for the machine.
 const COMMANDS: usize = 64;
 
+/// Records of `umec.marks` that are read and wait for the machine.
+const LOG: usize = 1_024;
+
 /// Datagrams and reports that are taken in one round before anything is sent.
 const ROUND: usize = 256;
 
@@ -54,6 +58,7 @@ const PROBE: Duration = Duration::from_secs(1);
 /// Runs the gateway until it is told to stop and everything it took is in Kafka.
 pub async fn run(process: Process<GatewaySettings>, node: Node) -> anyhow::Result<()> {
     let GatewaySettings {
+        name,
         listen,
         address_file,
         keys,
@@ -83,6 +88,7 @@ pub async fn run(process: Process<GatewaySettings>, node: Node) -> anyhow::Resul
         wall: clock.now(),
     };
     let parameters = Parameters {
+        name,
         boot: node.boot,
         capacity: CAPACITY,
         grace: GRACE,
@@ -95,24 +101,27 @@ pub async fn run(process: Process<GatewaySettings>, node: Node) -> anyhow::Resul
     let (done, recovered) = oneshot::channel();
     let first = trouble.clone();
     let tell = move |reason| drop(first.send(Some(reason)));
-    let recovery = recovery::recover(
-        Arc::clone(&producer),
-        kafka,
-        watched.clone(),
-        make,
-        now.clone(),
-        tell,
-        done,
-    );
+    let recovery = Recovery {
+        producer: Arc::clone(&producer),
+        settings: kafka,
+        watched: watched.clone(),
+        make: Arc::new(make),
+        now: Arc::new(now.clone()),
+    };
+    let first = recovery.clone().first(tell, done);
     let stopping = node.tasks.stopping();
     drop(node.tasks.spawn(info_span!("recovery"), async move {
         tokio::select! {
-            () = recovery => {}
+            () = first => {}
             () = stopping.cancelled() => {}
         }
     }));
+    let (inheriting, inherited) = mpsc::channel(1);
     let serving = Serving {
         socket,
+        recovery,
+        inheriting,
+        inherited,
         keys: Keys::new(keys),
         machine,
         producer,
@@ -158,6 +167,10 @@ struct Serving {
     producer: Arc<Producer>,
     deliveries: Deliveries,
     watched: Watched,
+    recovery: Recovery,
+    /// What was inherited of gateways that are gone; none where that did not succeed.
+    inheriting: mpsc::Sender<Option<Recovered>>,
+    inherited: mpsc::Receiver<Option<Recovered>>,
     keeper: Keeper,
     figures: Figures,
     part: Part,
@@ -177,6 +190,7 @@ impl Serving {
     ) -> anyhow::Result<()> {
         let stopping = self.node.tasks.stopping();
         let (sender, mut commands) = mpsc::channel(COMMANDS);
+        let (marks, mut log) = mpsc::channel(LOG);
         let mut buffer = vec![0; LARGEST];
         loop {
             let wake = self.machine.wake().saturating_sub(now().steady);
@@ -189,8 +203,10 @@ impl Serving {
                 Some(delivery) = self.deliveries.next() => self.delivered(now(), delivery.token, delivery.result),
                 Some(record) = commands.recv(), if wants_commands => self.machine.command(now(), &record),
                 Ok(ready) = &mut recovered, if !self.machine.is_restored() && !stopping.is_cancelled() => {
-                    self.begin(ready, &sender)?;
+                    self.begin(now(), ready, &sender, &marks)?;
                 }
+                Some(record) = log.recv() => self.log(now(), &record, &mut log),
+                Some(inherited) = self.inherited.recv() => self.inherit(now(), inherited),
                 Ok(()) = self.troubled.changed() => self.heed_trouble(),
                 () = tokio::time::sleep(wake) => {}
                 () = tokio::time::sleep_until(snapshot) => {}
@@ -203,71 +219,12 @@ impl Serving {
                 self.keeper.poll(&mut self.machine, &self.producer, wall);
             }
             self.figures.show(&self.machine);
+            ensure!(
+                !self.machine.is_over(now().steady),
+                "another gateway has taken over the modems of this one, or bears its name"
+            );
         }
         self.drain(now, drain).await
-    }
-
-    /// Takes over what was recovered: batches are taken and commands are read from here on.
-    fn begin(
-        &mut self,
-        recovered: Recovered,
-        sender: &mpsc::Sender<Incoming>,
-    ) -> Result<(), KafkaError> {
-        self.machine.adopt(recovered.machine);
-        let follow = Follow::begin(
-            self.producer.bootstrap(),
-            &self.watched,
-            KafkaTopic::Commands,
-            &recovered.commands,
-        )?;
-        let (sender, stopping) = (sender.clone(), self.node.tasks.stopping());
-        let reading = async move {
-            loop {
-                let record = tokio::select! {
-                    record = follow.next() => record,
-                    () = stopping.cancelled() => return,
-                };
-                if sender.send(record).await.is_err() {
-                    return;
-                }
-            }
-        };
-        drop(self.node.tasks.spawn(info_span!("commands"), reading));
-        self.watch_kafka();
-        Ok(())
-    }
-
-    /// Tells the loop when Kafka goes away and comes back.
-    fn watch_kafka(&self) {
-        let (producer, watched) = (Arc::clone(&self.producer), self.watched.clone());
-        let (trouble, stopping) = (self.trouble.clone(), self.node.tasks.stopping());
-        let mut state = watched.subscribe();
-        let watching = async move {
-            loop {
-                let reason = match &*state.borrow_and_update() {
-                    KafkaState::Connected => None,
-                    KafkaState::Away(text) => Some(Reason::new("kafka-away", text.clone())),
-                };
-                let is_away = reason.is_some();
-                trouble.send_if_modified(|known| {
-                    let changed = *known != reason;
-                    *known = reason;
-                    changed
-                });
-                tokio::select! {
-                    Ok(()) = state.changed() => {}
-                    () = tokio::time::sleep(PROBE), if is_away => {
-                        let producer = Arc::clone(&producer);
-                        let probe = move || producer.probe(PROBE).is_ok();
-                        if tokio::task::spawn_blocking(probe).await.unwrap_or(false) {
-                            watched.answered();
-                        }
-                    }
-                    () = stopping.cancelled() => return,
-                }
-            }
-        };
-        drop(self.node.tasks.spawn(info_span!("kafka"), watching));
     }
 
     fn heed_trouble(&mut self) {
@@ -350,6 +307,7 @@ impl Serving {
                     // A datagram that does not go out is one that gets lost, which is normal weather.
                     drop(self.socket.try_send_to(&bytes, to));
                 }
+                Action::Inherit(gone) => self.inherit_from(gone),
                 Action::Write { token, record } => {
                     if let Err(error) = self.producer.send(token, &record) {
                         if let SendError::Refused(_) = &error {
@@ -374,6 +332,7 @@ impl Serving {
                     return Ok(());
                 }
                 is_last = true;
+                self.machine.leave();
                 let wall = now().wall;
                 self.keeper.begin(&mut self.machine, &self.producer, wall);
                 continue;

@@ -36,6 +36,7 @@ struct Modem {
 impl Site {
     fn new(admission: Admission) -> Self {
         let parameters = Parameters {
+            name: "cloud".parse().unwrap(),
             boot: Boot::from_bits(1),
             capacity: 1_000,
             grace: Duration::from_secs(5),
@@ -43,8 +44,8 @@ impl Site {
             admission,
         };
         let mut machine = Machine::new(parameters.clone(), [1; 32]);
-        machine.adopt(Machine::new(parameters, [2; 32]));
         let now = Duration::from_secs(1);
+        machine.adopt(now, Machine::new(parameters, [2; 32]));
         let asked = 0;
         Self {
             machine,
@@ -87,6 +88,7 @@ impl Site {
                     let place = Some(Place { partition, offset });
                     self.machine.delivered(now, token, place);
                 }
+                Action::Inherit(_) => {}
             }
         }
         answers

@@ -13,7 +13,7 @@ use umec_e2e::kafka::Broker;
 use umec_e2e::original::{MOMENT, Server, data};
 use umec_gateway::kafka::{Plain, Producer, Watched};
 use umec_sdk::Node;
-use umec_spec::settings::gateway::{GatewaySettings, Kafka};
+use umec_spec::settings::gateway::{GatewaySettings, Kafka, default_name};
 use umec_spec::settings::{AdminSettings, Process};
 use umec_spec::yaml;
 use umec_wire::{NodeName, Span};
@@ -172,6 +172,7 @@ fn gateway(bootstrap: &str) -> (Node, SocketAddr) {
         secrets: None,
         grace: Span::from_secs(20),
         settings: GatewaySettings {
+            name: default_name(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             address_file: None,
             keys: folder.path().to_owned(),

@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use umec_gateway::kafka::Place;
+use umec_gateway::kafka::{Incoming, Outgoing, Place};
 use umec_gateway::machine as gateway;
 use umec_sdk::bus::Lane;
 use umec_spec::settings::uplink::Backlog;
 use umec_uplink::machine as uplink;
+use umec_wire::kafka::KafkaTopic;
 use umec_wire::uplink::{Content, Cookies, Datagram, Entry, Key, Now};
 use umec_wire::{Boot, DeviceName, MessageId, ModemName, NodeName, Sequence, Timestamp};
 
@@ -234,11 +235,15 @@ impl Link {
                             self.at(at, Event::Down(index, bytes));
                         }
                     }
-                    gateway::Action::Write { token, .. } => {
+                    gateway::Action::Inherit(_) => {}
+                    gateway::Action::Write { token, record } => {
                         let place = Place {
                             partition: 0,
                             offset: i64::try_from(token).unwrap(),
                         };
+                        if record.topic == KafkaTopic::Marks {
+                            self.gateway.log(now, &read(*record)).unwrap();
+                        }
                         self.gateway.delivered(now, token, Some(place));
                     }
                 }
@@ -314,6 +319,7 @@ fn new_uplink(index: usize, datagram: usize, dice: &mut StdRng) -> uplink::Machi
 
 fn new_gateway(dice: &mut StdRng) -> gateway::Machine {
     let parameters = gateway::Parameters {
+        name: "cloud".parse().unwrap(),
         boot: Boot::from_bits(dice.random()),
         capacity: 100_000,
         grace: Duration::from_secs(5),
@@ -322,6 +328,18 @@ fn new_gateway(dice: &mut StdRng) -> gateway::Machine {
     };
     let machine = gateway::Machine::new(parameters.clone(), dice.random());
     let mut serving = gateway::Machine::new(parameters, dice.random());
-    serving.adopt(machine);
+    serving.adopt(Duration::ZERO, machine);
     serving
+}
+
+/// A record as it is read again.
+fn read(record: Outgoing) -> Incoming {
+    Incoming {
+        partition: 0,
+        offset: 0,
+        key: Some(record.key.into()),
+        time: Some(record.time),
+        headers: record.headers,
+        value: record.value,
+    }
 }

@@ -10,7 +10,7 @@ use tracing::info_span;
 use umec_e2e::kafka::{Record, records};
 use umec_gateway::kafka::{Outgoing, Producer, Watched};
 use umec_sdk::{Bus, Node};
-use umec_spec::settings::gateway::{GatewaySettings, Kafka};
+use umec_spec::settings::gateway::{GatewaySettings, Kafka, default_name};
 use umec_spec::settings::uplink::UplinkSettings;
 use umec_spec::settings::{AdminSettings, Process};
 use umec_spec::yaml;
@@ -71,6 +71,7 @@ impl Cloud {
     pub(crate) async fn start(bootstrap: &str, keys: &Path) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let settings = GatewaySettings {
+            name: default_name(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             address_file: Some(folder.path().join("udp")),
             keys: keys.to_owned(),

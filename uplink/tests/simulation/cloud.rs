@@ -1,11 +1,13 @@
 //! Kafka as the gateway sees it: logs that outlive it, records that are on their way when it dies.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 use umec_gateway::kafka::{Incoming, Offsets, Outgoing, Place};
 use umec_gateway::machine::{Machine, SCANNED};
+use umec_wire::Boot;
 use umec_wire::kafka::{self, KafkaTopic};
 use umec_wire::uplink::Now;
 
@@ -15,36 +17,79 @@ const PARTITIONS: i32 = 2;
 #[derive(Debug, Default)]
 pub(crate) struct Kafka {
     logs: BTreeMap<(KafkaTopic, i32), Vec<Outgoing>>,
+    /// Of gateways that died: what was on its way, and when it arrives.
+    late: VecDeque<(Duration, Outgoing)>,
+    pub(crate) is_away: bool,
+    /// Whether several gateways write.
+    is_shared: bool,
+    /// How many records of devices there are, and how many there were when each gateway told its places.
+    written: usize,
+    told: HashMap<String, usize>,
+}
+
+/// What Kafka has of one gateway.
+#[derive(Debug, Default)]
+pub(crate) struct Connection {
     /// Handed over, and not in a log yet.
     queue: VecDeque<(u64, Outgoing)>,
-    pub(crate) is_away: bool,
-    /// The next command that the running gateway reads.
+    /// The next command that it reads.
     commands: Offsets,
+    /// The next record of `umec.marks` that it reads.
+    marks: Offsets,
 }
+
+/// How late a request of a gateway that died may arrive.
+const LATEST: u64 = 900;
 
 // === impl Kafka ===
 
 impl Kafka {
-    pub(crate) fn hand_over(&mut self, token: u64, record: Outgoing) {
-        self.queue.push_back((token, record));
+    pub(crate) fn new(is_shared: bool) -> Self {
+        Self {
+            is_shared,
+            ..Self::default()
+        }
     }
 
-    /// Writes some of what was handed over; the reports.
-    pub(crate) fn work(&mut self, dice: &mut StdRng) -> Vec<(u64, Place)> {
-        let some = dice.random_range(0..=self.queue.len());
+    /// Writes some of what a gateway handed over; the reports.
+    pub(crate) fn work(
+        &mut self,
+        dice: &mut StdRng,
+        now: Duration,
+        connection: &mut Connection,
+    ) -> Vec<(u64, Place)> {
         if self.is_away {
             return Vec::new();
         }
-        let some: Vec<_> = self.queue.drain(..some).collect();
+        while self.late.front().is_some_and(|(at, _)| *at <= now) {
+            let (_, record) = self.late.pop_front().unwrap();
+            self.append(record);
+        }
+        let some = dice.random_range(0..=connection.queue.len());
+        let some: Vec<_> = connection.queue.drain(..some).collect();
         some.into_iter()
             .map(|(token, record)| (token, self.append(record)))
             .collect()
     }
 
-    /// The gateway dies: some of what it had handed over still arrives, the reports are lost.
-    pub(crate) fn gateway_dies(&mut self, dice: &mut StdRng) {
-        self.work(dice);
-        self.queue.clear();
+    /// A gateway dies: some of what it had handed over still arrives, the reports are lost.
+    pub(crate) fn gateway_dies(
+        &mut self,
+        dice: &mut StdRng,
+        now: Duration,
+        connection: &mut Connection,
+    ) {
+        let some = dice.random_range(0..=connection.queue.len());
+        // What is on its way to a broker that is away never arrives.
+        let some = if self.is_away { 0 } else { some };
+        let at = now + Duration::from_millis(dice.random_range(0..LATEST));
+        let late = connection
+            .queue
+            .drain(..some)
+            .map(|(_, record)| (at, record));
+        self.late.extend(late);
+        self.late.make_contiguous().sort_by_key(|(at, _)| *at);
+        *connection = Connection::default();
     }
 
     pub(crate) fn append(&mut self, record: Outgoing) -> Place {
@@ -55,6 +100,12 @@ impl Kafka {
         };
         let sum: i32 = record.key.bytes().map(i32::from).sum();
         let partition = sum % partitions;
+        if SCANNED.contains(&record.topic) {
+            self.written += 1;
+        }
+        if record.key.starts_with("_gateway/") {
+            self.told.insert(record.key.clone(), self.written);
+        }
         let log = self.logs.entry((record.topic, partition)).or_default();
         log.push(record);
         let offset = i64::try_from(log.len()).unwrap() - 1;
@@ -73,30 +124,80 @@ impl Kafka {
         ends
     }
 
-    /// What a gateway does before it takes anything.
-    pub(crate) fn recover(&mut self, now: Now, machine: &mut Machine) {
-        self.read(KafkaTopic::Marks, &Offsets::new(), &mut |record| {
-            machine.restore(&record).unwrap();
-        });
-        let places = machine.places().clone();
-        for topic in SCANNED {
-            let from = places.of(topic);
-            let ends = self.read(topic, &from, &mut |r| machine.restore_written(topic, &r));
-            machine.restore_place(topic, ends);
+    /// What a gateway does first: it fences its predecessors, or others that are gone.
+    pub(crate) fn fence(
+        &mut self,
+        now: Now,
+        connection: &mut Connection,
+        machine: &mut Machine,
+        others: Option<Vec<Boot>>,
+    ) {
+        connection.marks = self.read_marks(&Offsets::new(), machine);
+        let others = others.unwrap_or_else(|| machine.predecessors());
+        for record in machine.fences(now.wall, &others) {
+            // It is no word of the fenced one.
+            let told = self.told.get(&record.key).copied();
+            let key = record.key.clone();
+            self.append(record);
+            if let Some(told) = told {
+                self.told.insert(key, told);
+            }
         }
-        let from = places.of(KafkaTopic::Commands);
-        machine.restore_commands(&from);
-        self.commands = from;
-        self.feed(now, machine);
+        connection.marks = self.read_marks(&connection.marks, machine);
+        assert!(machine.has_fenced(&others));
     }
 
-    /// Hands new commands to the gateway.
-    pub(crate) fn feed(&mut self, now: Now, machine: &mut Machine) {
-        let from = self.commands.clone();
-        let ends = self.read(KafkaTopic::Commands, &from, &mut |r| {
+    fn read_marks(&self, from: &Offsets, machine: &mut Machine) -> Offsets {
+        self.read(KafkaTopic::Marks, from, &mut |record| {
+            machine.restore(Duration::ZERO, &record).unwrap();
+        })
+    }
+
+    /// What a gateway does then, a second later; what it reads is bounded by what was written since
+    /// those that it inherits from told their places.
+    pub(crate) fn scan(&mut self, now: Now, connection: &mut Connection, machine: &mut Machine) {
+        let estates = machine.estates();
+        let told = estates
+            .iter()
+            .map(|boot| self.told.get(&format!("_gateway/{boot}")));
+        let told = told.map(|told| told.copied().unwrap_or(0)).min();
+        let mut count = 0;
+        let from = machine.scan_from();
+        for topic in SCANNED {
+            let ends = self.read(topic, &from.of(topic), &mut |record| {
+                count += 1;
+                machine.restore_written(topic, &record);
+            });
+            machine.restore_place(topic, ends);
+        }
+        // Where others write too, what they wrote in between is read as well.
+        if let Some(told) = told.filter(|_| !self.is_shared) {
+            let most = self.written - told;
+            assert!(
+                count <= most,
+                "{count} records were read, at most {most} are new"
+            );
+        }
+        let from = machine.places().of(KafkaTopic::Commands);
+        machine.restore_commands(&from);
+        connection.commands = from;
+        self.feed(now, connection, machine);
+    }
+
+    /// Hands new commands to a gateway.
+    pub(crate) fn feed(&mut self, now: Now, connection: &mut Connection, machine: &mut Machine) {
+        let from = connection.commands.clone();
+        connection.commands = self.read(KafkaTopic::Commands, &from, &mut |r| {
             machine.command(now, &r);
         });
-        self.commands = ends;
+    }
+
+    /// Hands what other gateways say to a gateway.
+    pub(crate) fn log(&mut self, now: Now, connection: &mut Connection, machine: &mut Machine) {
+        let from = connection.marks.clone();
+        connection.marks = self.read(KafkaTopic::Marks, &from, &mut |record| {
+            machine.log(now, &record).unwrap();
+        });
     }
 
     /// Writes a snapshot; the gateway may die in between.
@@ -107,7 +208,9 @@ impl Kafka {
             self.append(record);
         }
         if !dies {
-            self.append(snapshot.places);
+            for record in snapshot.places {
+                self.append(record);
+            }
         }
     }
 
@@ -150,6 +253,14 @@ impl Kafka {
             results.entry(text("id")).or_default().push(text("outcome"));
         });
         results
+    }
+}
+
+// === impl Connection ===
+
+impl Connection {
+    pub(crate) fn hand_over(&mut self, token: u64, record: Outgoing) {
+        self.queue.push_back((token, record));
     }
 }
 

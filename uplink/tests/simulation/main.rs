@@ -7,6 +7,7 @@
 #![cfg(test)]
 
 mod cloud;
+mod gateways;
 mod node;
 mod world;
 
@@ -20,11 +21,20 @@ const RUNS: u64 = 1_000;
 
 #[test]
 fn nothing_is_lost_or_doubled_and_commands_end_once_in_any_weather() {
+    simulate(1, RUNS);
+}
+
+#[test]
+fn nor_where_two_gateways_share_a_modem_that_lands_on_either_of_them() {
+    simulate(2, RUNS / 4);
+}
+
+fn simulate(gateways: usize, runs: u64) {
     if let Some(seed) = number("UMEC_SIMULATION_SEED") {
-        World::new(seed).run();
+        World::new(seed, gateways).run();
         return;
     }
-    let runs = number("UMEC_SIMULATION_RUNS").unwrap_or(RUNS);
+    let runs = number("UMEC_SIMULATION_RUNS").unwrap_or(runs);
     let next = AtomicU64::new(0);
     let work = || {
         loop {
@@ -32,7 +42,7 @@ fn nothing_is_lost_or_doubled_and_commands_end_once_in_any_weather() {
             if seed >= runs {
                 return;
             }
-            let run = catch_unwind(AssertUnwindSafe(|| World::new(seed).run()));
+            let run = catch_unwind(AssertUnwindSafe(|| World::new(seed, gateways).run()));
             assert!(
                 run.is_ok(),
                 "seed {seed} failed: repeat it with UMEC_SIMULATION_SEED={seed}"
@@ -50,7 +60,7 @@ fn nothing_is_lost_or_doubled_and_commands_end_once_in_any_weather() {
 #[test]
 fn after_an_outage_what_is_new_overtakes_what_has_piled_up_which_drains_in_order() {
     let seed = number("UMEC_SIMULATION_SEED").unwrap_or(0);
-    World::new(seed).outage();
+    World::new(seed, 1).outage();
 }
 
 #[expect(

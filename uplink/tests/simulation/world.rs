@@ -10,15 +10,15 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 use umec_gateway::kafka::Outgoing;
-use umec_gateway::machine as gateway;
 use umec_sdk::bus::Lane;
 use umec_spec::settings::uplink::Backlog;
 use umec_uplink::machine as uplink;
 use umec_wire::kafka::KafkaTopic;
-use umec_wire::uplink::{Command, Cookies, Datagram, Key, Now};
-use umec_wire::{Boot, MessageId, ModemName, Reason, Span, Timestamp};
+use umec_wire::uplink::{Command, Key, Now};
+use umec_wire::{Boot, MessageId, ModemName, Span, Timestamp};
 
 use crate::cloud::Kafka;
+use crate::gateways::{Gateways, Step};
 use crate::node::{LIVE, Node, node_name};
 
 /// How long things go wrong.
@@ -29,6 +29,9 @@ const CALM: Duration = Duration::from_mins(10);
 
 /// How many messages may be on their way from the gateway to Kafka.
 const CAPACITY: usize = 50;
+
+/// How often gateways write snapshots.
+const SNAPSHOT: Duration = Duration::from_secs(2);
 
 const KEY: Key = Key::new([7; 32]);
 
@@ -45,8 +48,8 @@ enum Event {
     GatewayDies,
     KafkaTurns,
     Moves,
-    /// The gateway of this incarnation knows what its predecessor wrote.
-    Recovered(u64),
+    /// A gateway takes over from others.
+    Step(Step),
     /// A state machine wants to be asked.
     Wake,
 }
@@ -72,8 +75,7 @@ pub(crate) struct World {
     incarnation: u64,
     /// Whether it knows the newest states in the stream.
     knows_states: bool,
-    gateway: gateway::Machine,
-    gateway_incarnation: u64,
+    gateways: Gateways,
     address: SocketAddr,
     orders: u64,
 }
@@ -81,7 +83,7 @@ pub(crate) struct World {
 // === impl World ===
 
 impl World {
-    pub(crate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64, gateways: usize) -> Self {
         let mut dice = StdRng::seed_from_u64(seed);
         let weather = Weather {
             loss: dice.random_range(0.0..0.5),
@@ -89,7 +91,8 @@ impl World {
             corruption: dice.random_range(0.0..0.2),
             delay: dice.random_range(1..400),
         };
-        let (uplink, gateway) = (new_uplink(&mut dice), new_gateway(&mut dice, CAPACITY));
+        let uplink = new_uplink(&mut dice);
+        let gateways = Gateways::new(&mut dice, gateways, CAPACITY);
         Self {
             seed,
             dice,
@@ -98,12 +101,11 @@ impl World {
             next_event: 0,
             weather,
             node: Node::default(),
-            kafka: Kafka::default(),
+            kafka: Kafka::new(gateways.count() > 1),
             uplink,
             incarnation: 0,
             knows_states: false,
-            gateway,
-            gateway_incarnation: 0,
+            gateways,
             address: SocketAddr::from(([192, 0, 2, 1], 1)),
             orders: 0,
         }
@@ -141,6 +143,7 @@ impl World {
 
     /// Decides what befalls whom, and when.
     fn plan(&mut self) {
+        let most_orders = if self.gateways.count() == 1 { 6 } else { 0 };
         let mut some = |most: u32, event: fn() -> Event| {
             for _ in 0..self.dice.random_range(0..=most) {
                 let at = STORM.mul_f64(self.dice.random_range(0.0..1.0));
@@ -149,14 +152,17 @@ impl World {
             }
         };
         some(60, || Event::Publish);
-        some(6, || Event::Order);
+        // Commands are not shared between gateways.
+        some(most_orders, || Event::Order);
         some(3, || Event::UplinkDies);
         some(3, || Event::GatewayDies);
         some(3, || Event::KafkaTurns);
         some(2, || Event::Moves);
-        self.after(Duration::from_millis(100), Event::Recovered(0));
+        for step in self.gateways.begin() {
+            self.after(Duration::from_millis(100), Event::Step(step));
+        }
         self.after(Duration::from_millis(100), Event::Kafka);
-        self.after(Duration::from_secs(3), Event::Snapshot);
+        self.after(SNAPSHOT, Event::Snapshot);
     }
 
     fn time(&self) -> Now {
@@ -175,31 +181,23 @@ impl World {
     fn happen(&mut self, event: Event) {
         let now = self.time();
         match event {
-            Event::Up(bytes, from) => match Datagram::decode(&bytes) {
-                Ok(Datagram::Hello(hello)) => {
-                    let find = |name: &_| (*name == modem()).then(|| (KEY, node_name()));
-                    self.gateway.hello(now, from, &hello, find);
-                }
-                _ => self.gateway.datagram(now, from, &bytes),
-            },
+            Event::Up(bytes, from) => {
+                let find = |name: &_| (*name == modem()).then(|| (KEY, node_name()));
+                self.gateways.datagram(now, from, &bytes, find);
+            }
             Event::Down(bytes) => self.uplink.datagram(now, &bytes),
             Event::Publish => self.node.publish(&mut self.dice, now.wall),
             Event::Order => self.order(),
             Event::Kafka => {
-                for (token, place) in self.kafka.work(&mut self.dice) {
-                    self.gateway.delivered(now, token, Some(place));
-                }
-                if self.gateway.is_restored() {
-                    self.kafka.feed(now, &mut self.gateway);
-                }
+                let steps = self.gateways.kafka(&mut self.dice, now, &mut self.kafka);
+                self.recover(steps);
                 let pause = self.dice.random_range(1..100);
                 self.after(Duration::from_millis(pause), Event::Kafka);
             }
             Event::Snapshot => {
-                if self.gateway.is_restored() {
-                    self.kafka.snapshot(&mut self.dice, now, &mut self.gateway);
-                }
-                self.after(Duration::from_secs(3), Event::Snapshot);
+                self.gateways
+                    .snapshots(&mut self.dice, now, &mut self.kafka);
+                self.after(SNAPSHOT, Event::Snapshot);
             }
             Event::Finished(from, result) if from == self.incarnation => {
                 self.uplink.finished(now, result);
@@ -211,21 +209,28 @@ impl World {
                 self.node.rewind(&mut self.dice);
             }
             Event::GatewayDies => {
-                self.kafka.gateway_dies(&mut self.dice);
-                self.gateway = new_gateway(&mut self.dice, CAPACITY);
-                self.gateway_incarnation += 1;
-                // Recovery takes its time; modems may call meanwhile.
-                let takes = Duration::from_millis(self.dice.random_range(0..3_000));
-                self.after(takes, Event::Recovered(self.gateway_incarnation));
+                let step = self.gateways.one_dies(&mut self.dice, now, &mut self.kafka);
+                self.recover(vec![step]);
             }
             Event::KafkaTurns => self.kafka.is_away ^= true,
-            Event::Moves => self.address.set_port(self.dice.random()),
-            Event::Recovered(incarnation) if incarnation == self.gateway_incarnation => {
-                let mut restored = new_gateway(&mut self.dice, CAPACITY);
-                self.kafka.recover(now, &mut restored);
-                self.gateway.adopt(restored);
+            Event::Moves => {
+                self.address.set_port(self.dice.random());
+                self.gateways.turn(&mut self.dice);
             }
-            Event::Recovered(_) | Event::Finished(..) | Event::Wake => {}
+            Event::Step(step) => {
+                if let Some((after, step)) = self.gateways.step(now, &mut self.kafka, step) {
+                    self.after(after, Event::Step(step));
+                }
+            }
+            Event::Finished(..) | Event::Wake => {}
+        }
+    }
+
+    /// Lets gateways take over; modems may call meanwhile.
+    fn recover(&mut self, steps: Vec<Step>) {
+        for step in steps {
+            let takes = Duration::from_millis(self.dice.random_range(0..3_000));
+            self.after(takes, Event::Step(step));
         }
     }
 
@@ -254,8 +259,6 @@ impl World {
     /// Lets both ends do what is due, and the network carry it.
     fn settle(&mut self) {
         let now = self.time();
-        let reason = || Reason::new("kafka-away", "nobody answers");
-        self.gateway.trouble(self.kafka.is_away.then(reason));
         while let Some((position, entry, lane)) = self.node.read(now.wall, self.uplink.room()) {
             if lane == Lane::Backlog && !std::mem::replace(&mut self.knows_states, true) {
                 for (device, position) in self.node.newest_states() {
@@ -279,14 +282,12 @@ impl World {
                 uplink::Action::Resolve => {}
             }
         }
-        self.gateway.poll(now);
-        while let Some(action) = self.gateway.next_action() {
-            match action {
-                gateway::Action::Send { bytes, .. } => self.carry(&bytes, Event::Down),
-                gateway::Action::Write { token, record } => self.kafka.hand_over(token, *record),
-            }
+        let (sent, steps) = self.gateways.settle(now, self.kafka.is_away);
+        for (_, bytes) in sent {
+            self.carry(&bytes, Event::Down);
         }
-        let wake = self.uplink.wake().min(self.gateway.wake()).max(self.now);
+        self.recover(steps);
+        let wake = self.uplink.wake().min(self.gateways.wake()).max(self.now);
         let earlier = self
             .events
             .first_key_value()
@@ -346,15 +347,4 @@ fn new_uplink(dice: &mut StdRng) -> uplink::Machine {
         budget: None,
     };
     uplink::Machine::new(parameters, dice.random())
-}
-
-fn new_gateway(dice: &mut StdRng, capacity: usize) -> gateway::Machine {
-    let parameters = gateway::Parameters {
-        boot: Boot::from_bits(dice.random()),
-        capacity,
-        grace: Duration::from_secs(5),
-        cookies: Cookies::new([5; 32]),
-        admission: gateway::Admission::default(),
-    };
-    gateway::Machine::new(parameters, dice.random())
 }

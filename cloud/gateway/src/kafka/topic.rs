@@ -16,6 +16,10 @@ const DEADLINE: Duration = Duration::from_secs(15);
 /// How long records of a compacted topic stay whatever follows them: a day, in milliseconds.
 const COMPACTION_LAG: &str = "86400000";
 
+/// A reading is kept under the time that its node gave it. A node whose clock is ahead of ours by more than
+/// an hour, Kafka's own limit, would have its readings refused for ever.
+const ANY_TIME: &str = "9223372036854775807";
+
 /// Why topics cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum EnsureError {
@@ -53,7 +57,9 @@ pub async fn ensure(
             partitions,
             TopicReplication::Fixed(settings.replication),
         );
-        let new = new.set("cleanup.policy", topic.cleanup().as_str());
+        let new = new
+            .set("cleanup.policy", topic.cleanup().as_str())
+            .set("message.timestamp.after.max.ms", ANY_TIME);
         match topic.cleanup() {
             // What is read again after a restart must not be compacted away before that.
             Cleanup::Compact => new.set("min.compaction.lag.ms", COMPACTION_LAG),

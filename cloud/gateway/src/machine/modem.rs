@@ -172,6 +172,11 @@ impl Modem {
         }
     }
 
+    /// Whether something of it is on its way to Kafka.
+    pub(super) fn is_writing(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
     /// Lets what was acknowledged be told again: the modem asks, so it may have missed it.
     pub(super) fn repeat(&mut self) {
         self.run.is_owed |= !self.run.acknowledged.is_empty();

@@ -1,11 +1,12 @@
 //! What the gateway must know after a restart, as it lies in the compacted topic `umec.marks`.
 //!
-//! A record per modem holds its marks; one record, under the key `_places`, holds the places up to
-//! which Kafka's topics are covered by those marks. It is written when the others are in Kafka. After
-//! a restart the marks are read, and then what lies behind the places: each record names modem and
-//! message in its headers.
+//! A record per modem holds its marks; a record for each gateway, under the key `_gateway/<boot>`, holds
+//! the places up to which what it wrote is covered by those marks. It is written when the others are in
+//! Kafka. An heir reads the marks, and then what lies behind the places: each record names modem and
+//! message in its headers. A record under `_owner/<modem>` tells which gateway takes the modem.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,7 @@ use umec_wire::{Boot, DeviceName, MessageId, ModemName, NodeName, Timestamp};
 use super::Machine;
 use super::marks::{Mark, Marks};
 use super::modem::Modem;
+use super::tenure::{GatewayRecord, OwnerRecord};
 use crate::kafka::{Incoming, Offsets, Outgoing, Place};
 use crate::record;
 
@@ -26,8 +28,8 @@ use crate::record;
 pub struct Snapshot {
     /// A record for each modem whose marks have changed.
     pub modems: Vec<Outgoing>,
-    /// The record to be written after those are in Kafka.
-    pub places: Outgoing,
+    /// The records to be written after those are in Kafka.
+    pub places: Vec<Outgoing>,
 }
 
 /// Up to where Kafka's topics are covered.
@@ -40,8 +42,12 @@ pub struct Places {
     resolved: BTreeMap<i32, Vec<(u64, u64)>>,
 }
 
-/// The key of the places: no modem has it, since a name does not begin with `_`.
-const PLACES: &str = "_places";
+/// What the keys of records about gateways begin with: no modem has one, since a name does not begin
+/// with `_`.
+const GATEWAY: &str = "_gateway/";
+
+/// The same for owners of modems.
+const OWNER: &str = "_owner/";
 
 /// The topics whose records are looked through after a restart.
 pub const SCANNED: [KafkaTopic; 5] = [
@@ -77,6 +83,34 @@ impl Places {
         self.topics.insert(topic.name().to_owned(), offsets);
     }
 
+    /// What neither covers beyond what both cover.
+    #[must_use]
+    pub fn least(&self, other: &Self) -> Self {
+        let mut least = Self::default();
+        for (topic, offsets) in &self.topics {
+            let others = other.topics.get(topic);
+            let both = offsets.iter().filter_map(|(partition, offset)| {
+                let other = others?.get(partition)?;
+                Some((*partition, *offset.min(other)))
+            });
+            least.topics.insert(topic.clone(), both.collect());
+        }
+        least
+    }
+
+    /// What either covers.
+    fn most(&self, other: &Self) -> Self {
+        let mut most = self.clone();
+        for (topic, offsets) in &other.topics {
+            let known = most.topics.entry(topic.clone()).or_default();
+            for (partition, offset) in offsets {
+                let known = known.entry(*partition).or_default();
+                *known = (*known).max(*offset);
+            }
+        }
+        most
+    }
+
     /// The places of a topic; empty where nothing is known.
     pub fn of(&self, topic: KafkaTopic) -> Offsets {
         self.topics.get(topic.name()).cloned().unwrap_or_default()
@@ -86,15 +120,23 @@ impl Places {
 impl Machine {
     /// What is to be written down. Empties the list of changes.
     pub fn snapshot(&mut self, now: Timestamp) -> Snapshot {
+        let tenure = &self.tenure;
+        // What is another's is told by that one, who knows it better.
+        let is_told = |name: &ModemName| tenure.holds(name);
         let changed = self.modems.iter_mut().filter(|(_, m)| m.is_changed);
+        let changed = changed.filter(|(name, _)| is_told(name));
         let modems = changed
             .map(|(name, modem)| {
                 modem.is_changed = false;
-                let value = record::json(&ModemMarks::of(modem));
-                marks_record(now, name.to_string(), value)
+                modem_record(now, name, modem)
             })
             .collect();
         let mut places = self.places.clone();
+        if self.written.is_empty() {
+            // All that it wrote is covered, wherever it is: others may have been further.
+            places = places.most(self.tenure.latest());
+            self.places = places.clone();
+        }
         places.resolved.clear();
         let mut offsets = Offsets::new();
         for (partition, oldest, closed) in self.commands.places() {
@@ -103,23 +145,34 @@ impl Machine {
             places.resolved.insert(partition, closed.collect());
         }
         places.set(KafkaTopic::Commands, offsets);
-        let places = marks_record(now, PLACES.to_owned(), record::json(&places));
+        let mut records = vec![self.tenure.own_record(places)];
+        let settled = self
+            .tenure
+            .estates()
+            .filter(|(boot, _)| self.known_estates.contains(boot));
+        records.extend(settled.map(|(boot, record)| {
+            let mut record = record.clone();
+            record.is_settled = true;
+            (boot, record)
+        }));
+        let places = records
+            .iter()
+            .map(|(boot, record)| gateway_record(now, *boot, record));
+        let places = places.collect();
         Snapshot { modems, places }
     }
 
-    /// Whether a snapshot would tell something new about modems.
-    pub fn is_changed(&self) -> bool {
-        self.modems.values().any(|modem| modem.is_changed)
-    }
-
-    /// Takes a record of `umec.marks`. Marks only grow, so that the order matters for the places alone.
-    pub fn restore(&mut self, record: &Incoming) -> Result<(), serde_json::Error> {
+    /// Takes a record of `umec.marks`. Marks only grow, so that the order matters for the others alone.
+    pub fn restore(&mut self, now: Duration, record: &Incoming) -> Result<(), serde_json::Error> {
         let key = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default()).into_owned();
         let Some(value) = &record.value else {
             return Ok(());
         };
-        if key == PLACES {
-            self.places = serde_json::from_slice(value)?;
+        if let Some(boot) = key.strip_prefix(GATEWAY).and_then(|boot| boot.parse().ok()) {
+            self.tenure
+                .gateway(now, boot, serde_json::from_slice(value)?);
+        } else if let Some(name) = key.strip_prefix(OWNER).and_then(|name| name.parse().ok()) {
+            self.owner(name, serde_json::from_slice(value)?);
         } else if let Ok(name) = ModemName::new(&key) {
             let stored: ModemMarks = serde_json::from_slice(value)?;
             let modem = self
@@ -135,7 +188,13 @@ impl Machine {
         Ok(())
     }
 
-    /// The places that were restored: where looking through Kafka begins.
+    /// Where looking through Kafka begins for this gateway to know what it inherits.
+    pub fn scan_from(&mut self) -> Places {
+        self.places = self.tenure.latest().clone();
+        self.tenure.scan_from()
+    }
+
+    /// Where reading commands begins.
     pub fn places(&self) -> &Places {
         &self.places
     }
@@ -195,21 +254,6 @@ impl Machine {
         }
     }
 
-    /// Takes over what another machine has restored, and begins to take batches.
-    pub fn adopt(&mut self, restored: Self) {
-        for (name, from) in restored.modems {
-            let node = from.node.clone();
-            let modem = self.modems.entry(name).or_insert_with(|| Modem::new(node));
-            for (device, boot, mark) in from.marks.iter() {
-                modem.marks.merge(device, boot, mark);
-            }
-            modem.is_changed |= from.is_changed;
-        }
-        self.commands = restored.commands;
-        self.places = restored.places;
-        self.is_restored = true;
-    }
-
     /// Takes the word that a snapshot did not get into Kafka: the next one tells all again.
     pub fn snapshot_failed(&mut self) {
         for modem in self.modems.values_mut() {
@@ -236,6 +280,18 @@ impl ModemMarks {
             marks: modem.marks.iter().map(row).collect(),
         }
     }
+}
+
+pub(super) fn gateway_record(now: Timestamp, boot: Boot, record: &GatewayRecord) -> Outgoing {
+    marks_record(now, format!("{GATEWAY}{boot}"), record::json(record))
+}
+
+pub(super) fn owner_record(now: Timestamp, modem: &ModemName, record: &OwnerRecord) -> Outgoing {
+    marks_record(now, format!("{OWNER}{modem}"), record::json(record))
+}
+
+pub(super) fn modem_record(now: Timestamp, name: &ModemName, modem: &Modem) -> Outgoing {
+    marks_record(now, name.to_string(), record::json(&ModemMarks::of(modem)))
 }
 
 fn marks_record(now: Timestamp, key: String, value: Bytes) -> Outgoing {

@@ -104,6 +104,9 @@ impl Machine {
         if opened.proved || !was_up {
             self.tell_of(now.wall, &name);
         }
+        if opened.proved {
+            self.claim(now, &name);
+        }
         self.challenge(now, &name);
         self.message(now, &name, opened.boot, sealed.lane, &opened.message);
     }
@@ -220,9 +223,11 @@ impl Machine {
         batch: Vec<Entry>,
         freshness: Freshness,
     ) {
-        let room = if self.is_restored {
+        let is_mine = self.is_restored && self.tenure.is_mine(name);
+        let room = if is_mine {
             self.capacity.saturating_sub(self.written.len())
         } else {
+            self.claim(now, name);
             0
         };
         let Some(modem) = self.modems.get_mut(name) else {

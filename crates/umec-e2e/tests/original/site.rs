@@ -9,7 +9,7 @@ use tracing::info_span;
 use umec_e2e::original::Sink;
 use umec_gateway::kafka::{Deliveries, Group, Incoming, Plain, Producer, Watched};
 use umec_sdk::{Bus, Node};
-use umec_spec::settings::gateway::{GatewaySettings, Kafka};
+use umec_spec::settings::gateway::{GatewaySettings, Kafka, default_name};
 use umec_spec::settings::uplink::UplinkSettings;
 use umec_spec::settings::{AdminSettings, Process};
 use umec_spec::yaml;
@@ -80,6 +80,7 @@ impl Gateway {
             file.display()
         );
         let settings = GatewaySettings {
+            name: default_name(),
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             address_file: None,
             keys: folder.path().to_owned(),

@@ -6,11 +6,16 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::original::OriginalSettings;
+use umec_wire::Label;
 
 /// The settings of a gateway. The process's secrets folder is not used: keys have one of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GatewaySettings {
+    /// Its name among the gateways of one Kafka. Of one name only one may run at a time: who starts has
+    /// the modems of whoever bore the name before.
+    #[serde(default = "default_name")]
+    pub name: Label,
     /// The UDP address for modems; port 0 takes a free one.
     pub listen: SocketAddr,
     /// The file to which the address in use is written.
@@ -42,6 +47,11 @@ pub struct Kafka {
     /// The replicas of a topic that has to be created.
     #[serde(default = "default_replication")]
     pub replication: i32,
+}
+
+/// The name of a gateway that is alone.
+pub fn default_name() -> Label {
+    Label::new("gateway").expect("a label")
 }
 
 const fn default_partitions() -> i32 {

@@ -25,8 +25,10 @@ const BATCH: usize = 600;
 impl World {
     pub(crate) fn outage(mut self) {
         self.uplink = slow_uplink(&mut self.dice);
-        self.gateway = new_gateway(&mut self.dice, 10 * CAPACITY);
-        self.after(Duration::from_millis(100), Event::Recovered(0));
+        self.gateways = Gateways::new(&mut self.dice, 1, 10 * CAPACITY);
+        for step in self.gateways.begin() {
+            self.after(Duration::from_millis(100), Event::Step(step));
+        }
         self.after(Duration::from_millis(100), Event::Kafka);
         for number in 0..PILED_UP {
             self.after(CUT * number / PILED_UP, Event::Publish);
