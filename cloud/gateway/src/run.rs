@@ -108,14 +108,7 @@ pub async fn run(process: Process<GatewaySettings>, node: Node) -> anyhow::Resul
         make: Arc::new(make),
         now: Arc::new(now.clone()),
     };
-    let first = recovery.clone().first(tell, done);
-    let stopping = node.tasks.stopping();
-    drop(node.tasks.spawn(info_span!("recovery"), async move {
-        tokio::select! {
-            () = first => {}
-            () = stopping.cancelled() => {}
-        }
-    }));
+    recover(&node, recovery.clone().first(tell, done));
     let (inheriting, inherited) = mpsc::channel(1);
     let serving = Serving {
         socket,
@@ -136,6 +129,17 @@ pub async fn run(process: Process<GatewaySettings>, node: Node) -> anyhow::Resul
     };
     let drain = process.grace.duration().mul_f32(0.8);
     serving.run(now, recovered, drain).await
+}
+
+/// Lets the first recovery run until it is done or the process stops.
+fn recover(node: &Node, first: impl Future<Output = ()> + Send + 'static) {
+    let stopping = node.tasks.stopping();
+    drop(node.tasks.spawn(info_span!("recovery"), async move {
+        tokio::select! {
+            () = first => {}
+            () = stopping.cancelled() => {}
+        }
+    }));
 }
 
 /// Tells where Kafka is.

@@ -24,14 +24,14 @@ impl Machine {
     }
 
     /// Takes the word of who owns a modem.
-    pub(super) fn owner(&mut self, name: ModemName, record: OwnerRecord) {
-        let was_mine = self.tenure.is_mine(&name);
+    pub(super) fn owner(&mut self, name: &ModemName, record: OwnerRecord) {
+        let was_mine = self.tenure.is_mine(name);
         self.tenure.owner(name.clone(), record);
-        if was_mine == self.tenure.is_mine(&name) {
+        if was_mine == self.tenure.is_mine(name) {
             return;
         }
-        self.asked.remove(&name);
-        if was_mine && let Some(modem) = self.modems.get_mut(&name) {
+        self.asked.remove(name);
+        if was_mine && let Some(modem) = self.modems.get_mut(name) {
             // It speaks with another gateway; should it come back, it does so with a new session.
             for connection in modem.sessions.connections() {
                 self.connections.remove(&connection);

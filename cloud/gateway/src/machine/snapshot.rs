@@ -171,8 +171,11 @@ impl Machine {
         if let Some(boot) = key.strip_prefix(GATEWAY).and_then(|boot| boot.parse().ok()) {
             self.tenure
                 .gateway(now, boot, serde_json::from_slice(value)?);
-        } else if let Some(name) = key.strip_prefix(OWNER).and_then(|name| name.parse().ok()) {
-            self.owner(name, serde_json::from_slice(value)?);
+        } else if let Some(name) = key
+            .strip_prefix(OWNER)
+            .and_then(|name| name.parse::<ModemName>().ok())
+        {
+            self.owner(&name, serde_json::from_slice(value)?);
         } else if let Ok(name) = ModemName::new(&key) {
             let stored: ModemMarks = serde_json::from_slice(value)?;
             let modem = self

@@ -249,12 +249,12 @@ impl Tenure {
 
     /// Gateways that nobody has heard for long, as far as this one could have heard them.
     pub(super) fn silent(&self, now: Duration) -> Vec<Boot> {
-        let heard = self.gateways.get(&self.me).map(|me| me.heard);
-        let hears =
-            heard.is_some_and(|heard| now < heard + LAPSE) && now > self.in_contact + SILENCE;
-        let silent = self
-            .others()
-            .filter(|(_, g)| hears && now > g.heard + SILENCE);
+        let me = self.gateways.get(&self.me);
+        let is_in_contact = me.is_some_and(|me| now < me.heard + LAPSE);
+        if !is_in_contact || now <= self.in_contact + SILENCE {
+            return Vec::new();
+        }
+        let silent = self.others().filter(|(_, g)| now > g.heard + SILENCE);
         silent.map(|(boot, _)| boot).collect()
     }
 
