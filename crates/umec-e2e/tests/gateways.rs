@@ -41,6 +41,7 @@ struct Gateway {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::print_stdout, reason = "shown when it fails")]
 async fn modems_that_land_on_either_of_two_gateways_lose_and_double_nothing_when_both_are_killed() {
     let seed = rand::random();
     let mut dice = StdRng::seed_from_u64(seed);

@@ -49,7 +49,7 @@ pub struct Bus {
 enum Broker {
     Memory(Memory),
     #[cfg(feature = "nats")]
-    Nats(nats::Nats),
+    Nats(Box<nats::Nats>),
 }
 
 /// Whether the bus can be reached.
@@ -222,7 +222,7 @@ impl Bus {
     pub async fn connect(settings: &BusSettings, node: &Node) -> Result<Self, ConnectError> {
         let (nats, signer) = nats::Nats::connect(settings, node).await?;
         Ok(Self {
-            broker: Broker::Nats(nats),
+            broker: Broker::Nats(Box::new(nats)),
             signer,
             trusted: Arc::new(Trusted::listed(&settings.trust, &node.metrics)),
             clock: node.clock.clone(),

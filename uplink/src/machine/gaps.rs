@@ -263,7 +263,10 @@ mod tests {
                 left_out(series, seconds),
             );
         }
-        assert_eq!(gaps.due(FIRST - Duration::from_secs(1), WALL), None);
+        assert_eq!(
+            gaps.due(FIRST.saturating_sub(Duration::from_secs(1)), WALL),
+            None
+        );
         assert_eq!(gaps.wake(), Some(FIRST));
         let (position, entry) = gaps.due(FIRST, WALL).unwrap();
         let Content::Event { data, .. } = entry.content else {

@@ -230,7 +230,7 @@ impl Kafka {
     pub(crate) fn readings(&self) -> Vec<Incoming> {
         let mut records = Vec::new();
         self.read(KafkaTopic::Readings, &Offsets::new(), &mut |record| {
-            records.push(record)
+            records.push(record);
         });
         records
     }

@@ -105,9 +105,10 @@ impl Bus {
         let source = match &self.broker {
             Broker::Memory(memory) => Source::Memory(memory.listen(node, device)),
             #[cfg(feature = "nats")]
-            Broker::Nats(nats) => {
-                Source::Nats(Box::new((nats.clone(), nats.listen(node, device).await?)))
-            }
+            Broker::Nats(nats) => Source::Nats(Box::new((
+                super::nats::Nats::clone(nats),
+                nats.listen(node, device).await?,
+            ))),
         };
         Ok(Commands {
             source,
