@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use world::World;
 
 /// What a normal test run does; more by the environment.
-const RUNS: u64 = 1_000;
+const RUNS: u64 = 300;
 
 #[test]
 fn nothing_is_lost_or_doubled_and_commands_end_once_in_any_weather() {

@@ -24,6 +24,9 @@ use crate::node::{LIVE, Node, node_name};
 /// How long things go wrong.
 const STORM: Duration = Duration::from_secs(30);
 
+/// How much of it lies before a silence.
+const BEFORE: Duration = Duration::from_secs(10);
+
 /// How long everything may take after that.
 const CALM: Duration = Duration::from_mins(10);
 
@@ -48,6 +51,8 @@ enum Event {
     GatewayDies,
     KafkaTurns,
     Moves,
+    /// The path carries datagrams of another size from here on.
+    Narrows,
     /// A gateway takes over from others.
     Step(Step),
     /// A state machine wants to be asked.
@@ -55,6 +60,8 @@ enum Event {
 }
 
 struct Weather {
+    /// Nothing gets through before this moment.
+    silence: Duration,
     loss: f64,
     duplication: f64,
     corruption: f64,
@@ -77,6 +84,10 @@ pub(crate) struct World {
     knows_states: bool,
     gateways: Gateways,
     address: SocketAddr,
+    /// When the storm ends.
+    storm: Duration,
+    /// The largest datagram that the path carries up.
+    mtu: usize,
     orders: u64,
 }
 
@@ -85,7 +96,15 @@ pub(crate) struct World {
 impl World {
     pub(crate) fn new(seed: u64, gateways: usize) -> Self {
         let mut dice = StdRng::seed_from_u64(seed);
+        // Now and then there is no contact for hours, after ten seconds of storm.
+        // Several gateways have to hear of each other meanwhile, so theirs is no quiet time.
+        let silence = if dice.random_bool(0.1) && gateways == 1 {
+            Duration::from_mins(dice.random_range(1..300))
+        } else {
+            Duration::ZERO
+        };
         let weather = Weather {
+            silence,
             loss: dice.random_range(0.0..0.5),
             duplication: dice.random_range(0.0..0.3),
             corruption: dice.random_range(0.0..0.2),
@@ -107,6 +126,8 @@ impl World {
             knows_states: false,
             gateways,
             address: SocketAddr::from(([192, 0, 2, 1], 1)),
+            storm: STORM + silence,
+            mtu: 1_500,
             orders: 0,
         }
     }
@@ -116,8 +137,10 @@ impl World {
         self.settle();
         while let Some(((at, _), event)) = self.events.pop_first() {
             self.now = at;
-            if at > STORM {
+            if at > self.storm {
+                self.mtu = self.mtu.max(1_200);
                 self.weather = Weather {
+                    silence: Duration::ZERO,
                     loss: 0.0,
                     duplication: 0.0,
                     corruption: 0.0,
@@ -125,11 +148,11 @@ impl World {
                 };
                 self.kafka.is_away = false;
             }
-            if at > STORM && matches!(event, Event::Kafka) && self.is_done() {
+            if at > self.storm && matches!(event, Event::Kafka) && self.is_done() {
                 break;
             }
             assert!(
-                at < STORM + CALM,
+                at < self.storm + CALM,
                 "seed {}: {:?}, {:?}",
                 self.seed,
                 self.uplink.progress(self.time()),
@@ -144,9 +167,11 @@ impl World {
     /// Decides what befalls whom, and when.
     fn plan(&mut self) {
         let most_orders = if self.gateways.count() == 1 { 6 } else { 0 };
+        let silence = self.weather.silence;
         let mut some = |most: u32, event: fn() -> Event| {
             for _ in 0..self.dice.random_range(0..=most) {
                 let at = STORM.mul_f64(self.dice.random_range(0.0..1.0));
+                let at = if at > BEFORE { at + silence } else { at };
                 self.events.insert((at, self.next_event), event());
                 self.next_event += 1;
             }
@@ -157,7 +182,8 @@ impl World {
         some(3, || Event::UplinkDies);
         some(3, || Event::GatewayDies);
         some(3, || Event::KafkaTurns);
-        some(2, || Event::Moves);
+        some(4, || Event::Moves);
+        some(2, || Event::Narrows);
         for step in self.gateways.begin() {
             self.after(Duration::from_millis(100), Event::Step(step));
         }
@@ -191,7 +217,11 @@ impl World {
             Event::Kafka => {
                 let steps = self.gateways.kafka(&mut self.dice, now, &mut self.kafka);
                 self.recover(steps);
-                let pause = self.dice.random_range(1..100);
+                let pause = if self.is_silent() {
+                    self.dice.random_range(1_000..20_000)
+                } else {
+                    self.dice.random_range(1..100)
+                };
                 self.after(Duration::from_millis(pause), Event::Kafka);
             }
             Event::Snapshot => {
@@ -214,9 +244,11 @@ impl World {
             }
             Event::KafkaTurns => self.kafka.is_away ^= true,
             Event::Moves => {
-                self.address.set_port(self.dice.random());
+                let host = self.dice.random_range(1..4);
+                self.address = SocketAddr::from(([192, 0, 2, host], self.dice.random()));
                 self.gateways.turn(&mut self.dice);
             }
+            Event::Narrows => self.mtu = self.dice.random_range(600..1_500),
             Event::Step(step) => {
                 if let Some((after, step)) = self.gateways.step(now, &mut self.kafka, step) {
                     self.after(after, Event::Step(step));
@@ -283,8 +315,11 @@ impl World {
             }
         }
         let (sent, steps) = self.gateways.settle(now, self.kafka.is_away);
-        for (_, bytes) in sent {
-            self.carry(&bytes, Event::Down);
+        for (to, bytes) in sent {
+            // What goes to an address that the modem has left is lost.
+            if to == self.address {
+                self.carry(&bytes, Event::Down);
+            }
         }
         self.recover(steps);
         let wake = self.uplink.wake().min(self.gateways.wake()).max(self.now);
@@ -303,7 +338,15 @@ impl World {
         self.after(takes, Event::Finished(self.incarnation, result));
     }
 
+    /// Whether nothing gets through at all.
+    fn is_silent(&self) -> bool {
+        self.now > BEFORE && self.now < BEFORE + self.weather.silence
+    }
+
     fn carry(&mut self, bytes: &[u8], event: impl Fn(Vec<u8>) -> Event) {
+        if bytes.len() > self.mtu || self.is_silent() {
+            return;
+        }
         let copies = 1 + u8::from(self.dice.random_bool(self.weather.duplication));
         for _ in 0..copies {
             if self.dice.random_bool(self.weather.loss) {
@@ -336,9 +379,12 @@ fn new_uplink(dice: &mut StdRng) -> uplink::Machine {
         key: KEY,
         boot: Boot::from_bits(dice.random()),
         command: vec!["device-*".to_owned().try_into().unwrap()],
-        datagram: 237,
+        datagram: [237, 1_200, 1_472][dice.random_range(0..3)],
         linger: Duration::from_millis(5),
-        renewal: uplink::Renewal::default(),
+        renewal: uplink::Renewal {
+            after: Duration::from_secs(dice.random_range(3..60)),
+            datagrams: dice.random_range(50..1_000),
+        },
         backlog: Backlog {
             after: Span::from_secs(LIVE.as_secs()),
             share: dice.random_range(1..=100),
