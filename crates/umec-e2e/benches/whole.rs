@@ -1,5 +1,5 @@
 //! The whole on one machine: how long a reading takes to an application and to Kafka, and how much memory
-//! each process takes with 100 devices.
+//! each process takes with 100 devices that are all sampled at once.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -21,79 +21,62 @@ const WARMING: usize = 500;
 
 const LONG: Duration = Duration::from_mins(3);
 
-fn main() {
-    let broker = Broker::start();
-    let node = Node::up(Some(&site()), &["--kafka", &broker.bootstrap()]);
+/// How the store may write: each message through to the disk, or what has come in every ten seconds.
+const SYNCS: [&str; 2] = ["always", "10s"];
 
+fn main() {
+    for sync in SYNCS {
+        let broker = Broker::start();
+        let node = Node::up(Some(&site(sync)), &["--kafka", &broker.bootstrap()]);
+        times(&node, &broker, sync);
+        if sync == SYNCS[0] {
+            memories(&node);
+        }
+    }
+}
+
+/// How long samples take to applications and to Kafka.
+fn times(node: &Node, broker: &Broker, sync: &str) {
     let stream = node.curl("/api/v1/stream?kind=readings");
-    let mut to_stream = delays(stream, |line| {
+    let to_stream = delays(stream, |line| {
         let document: Value = serde_json::from_str(line.strip_prefix("data:")?).ok()?;
         let time: umec_wire::Timestamp = document["time"].as_str()?.parse().ok()?;
         Some(seconds(time))
     });
-    tell(
-        "sample to server-sent event, p50",
-        quantile(&mut to_stream, 0.5),
-        "ms",
-        Goal::Open,
-    );
-    tell(
-        "sample to server-sent event, p99",
-        quantile(&mut to_stream, 0.99),
-        "ms",
-        Goal::AtMost(2.0),
-    );
+    tell_times(&format!("sample to event, sync: {sync}"), to_stream, 2.0);
 
     let mut kcat = Command::new(tools::installed("kcat"));
-    kcat.args([
-        "-C",
-        "-q",
-        "-u",
-        "-J",
-        "-o",
-        "end",
-        "-X",
-        "fetch.wait.max.ms=1",
-    ])
-    .args(["-b", &broker.bootstrap(), "-t", "umec.readings"]);
-    let mut to_kafka = delays(kcat, |line| {
+    kcat.args(["-C", "-q", "-u", "-J", "-o", "end"])
+        .args(["-X", "fetch.wait.max.ms=1"])
+        .args(["-b", &broker.bootstrap(), "-t", "umec.readings"]);
+    let to_kafka = delays(kcat, |line| {
         let record: Value = serde_json::from_str(line).ok()?;
         let pack: Value = serde_json::from_str(record["payload"].as_str()?).ok()?;
         pack[0]["bt"].as_f64().or_else(|| pack[0]["t"].as_f64())
     });
-    tell(
-        "sample to Kafka consumer, p50",
-        quantile(&mut to_kafka, 0.5),
-        "ms",
-        Goal::AtMost(10.0),
-    );
-    tell(
-        "sample to Kafka consumer, p99",
-        quantile(&mut to_kafka, 0.99),
-        "ms",
-        Goal::Open,
-    );
+    tell_times(&format!("sample to Kafka, sync: {sync}"), to_kafka, 10.0);
+}
 
+fn tell_times(name: &str, mut delays: Vec<f64>, goal: f64) {
+    let half = quantile(&mut delays, 0.5);
+    tell(&format!("{name}, p50"), half, "ms", Goal::AtMost(goal));
+    let most = quantile(&mut delays, 0.99);
+    tell(&format!("{name}, p99"), most, "ms", Goal::Open);
+}
+
+fn memories(node: &Node) {
     let status = node.status().expect("the node runs");
     let mut ours = 0.0;
     for process in status.processes {
         let mebibytes = memory(process.pid.expect("it runs"));
-        tell(
-            &format!("memory of {}, {DEVICES} devices", process.name),
-            mebibytes,
-            "MiB",
-            Goal::Open,
-        );
+        let name = format!("memory of {}, {DEVICES} devices", process.name);
+        tell(&name, mebibytes, "MiB", Goal::Open);
         if !matches!(process.name.as_str(), "nats" | "modbus-line") {
             ours += mebibytes;
         }
     }
-    tell(
-        &format!("memory of all of ours, {DEVICES} devices"),
-        ours,
-        "MiB",
-        Goal::AtMost(40.0),
-    );
+    let name = format!("memory of all of ours, {DEVICES} devices");
+    tell(&name, ours, "MiB", Goal::AtMost(40.0));
 }
 
 fn tell(name: &str, value: f64, unit: &'static str, goal: Goal) {
@@ -178,7 +161,7 @@ fn memory(pid: u32) -> f64 {
 }
 
 /// 100 simulated devices, each sampled once a second.
-fn site() -> String {
+fn site(sync: &str) -> String {
     let device = |number: usize| {
         format!(
             "---
@@ -195,8 +178,16 @@ spec:
         )
     };
     let devices: Vec<String> = (0..DEVICES).map(device).collect();
-    PROFILE.to_owned() + &devices.concat()
+    let node = format!("{NODE}{sync} }} }} }}\n---\n");
+    node + PROFILE + &devices.concat()
 }
+
+/// Ends where the value of `sync` belongs.
+const NODE: &str = "
+apiVersion: umec.dev/v1alpha1
+kind: EdgeNode
+metadata: { name: pole-1 }
+spec: { bus: { store: { sync: ";
 
 const PROFILE: &str = r#"
 apiVersion: umec.dev/v1alpha1
