@@ -61,15 +61,20 @@ impl Kafka {
         if self.is_away {
             return Vec::new();
         }
-        while self.late.front().is_some_and(|(at, _)| *at <= now) {
-            let (_, record) = self.late.pop_front().unwrap();
-            self.append(record);
-        }
+        self.arrive(now);
         let some = dice.random_range(0..=connection.queue.len());
         let some: Vec<_> = connection.queue.drain(..some).collect();
         some.into_iter()
             .map(|(token, record)| (token, self.append(record)))
             .collect()
+    }
+
+    /// What gateways that died had on its way arrives when its time has come.
+    fn arrive(&mut self, now: Duration) {
+        while self.late.front().is_some_and(|(at, _)| *at <= now) {
+            let (_, record) = self.late.pop_front().unwrap();
+            self.append(record);
+        }
     }
 
     /// A gateway dies: some of what it had handed over still arrives, the reports are lost.
@@ -156,6 +161,7 @@ impl Kafka {
     /// What a gateway does then, a second later; what it reads is bounded by what was written since
     /// those that it inherits from told their places.
     pub(crate) fn scan(&mut self, now: Now, connection: &mut Connection, machine: &mut Machine) {
+        self.arrive(now.steady);
         let estates = machine.estates();
         let told = estates
             .iter()
