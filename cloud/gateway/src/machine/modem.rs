@@ -50,7 +50,7 @@ pub(super) struct Taken {
     pub(super) fresh: Vec<Entry>,
     /// How many of its messages came before.
     pub(super) duplicates: u64,
-    /// Whether it was left aside for want of room.
+    /// Whether it was left aside for want of room, with some of its messages taken or none.
     pub(super) is_refused: bool,
 }
 
@@ -93,7 +93,8 @@ impl Modem {
         }
     }
 
-    /// Takes a batch, as long as no more than `room` of its messages are new.
+    /// Takes a batch. Where more than `room` of its messages are new, that many are taken and the batch is
+    /// left aside: when it comes again, fewer are new. So the largest batch gets through the least room.
     pub(super) fn batch(
         &mut self,
         boot: Boot,
@@ -113,10 +114,11 @@ impl Modem {
             return taken;
         }
         let is_new = |e: &&Entry| !self.marks.contains(&e.id) && !self.pending.contains_key(&e.id);
-        if entries.iter().filter(is_new).count() > room {
-            taken.is_refused = true;
+        taken.is_refused = entries.iter().filter(is_new).count() > room;
+        if room == 0 && taken.is_refused {
             return taken;
         }
+        let waiter = (!taken.is_refused).then_some((boot, number));
         let mut open = 0;
         for entry in entries {
             self.marks
@@ -126,14 +128,17 @@ impl Modem {
                 continue;
             }
             open += 1;
-            let waiters = self.pending.entry(entry.id.clone()).or_default();
-            let is_first = waiters.is_empty();
-            waiters.push((boot, number));
-            if is_first {
-                taken.fresh.push(entry);
-            } else {
+            if let Some(waiters) = self.pending.get_mut(&entry.id) {
+                waiters.extend(waiter);
                 taken.duplicates += 1;
+            } else if taken.fresh.len() < room {
+                self.pending
+                    .insert(entry.id.clone(), waiter.into_iter().collect());
+                taken.fresh.push(entry);
             }
+        }
+        if taken.is_refused {
+            return taken;
         }
         if is_current {
             if open == 0 {
