@@ -209,14 +209,26 @@ impl Sessions {
             since: now.wall,
             heard: now,
         };
+        // Hellos are answered in their order: what was begun earlier is of this run or of one that ended.
+        self.candidates
+            .retain(|other| other.begun >= candidate.begun);
         if let Some(gone) = self.before.take() {
             self.retired = Some(gone.session.connection());
         }
-        self.before = self.proven.replace(proven).map(|before| Before {
-            session: before.session,
-            boot: before.boot,
-            until: now.steady + OVERLAP,
-        });
+        let Some(before) = self.proven.replace(proven) else {
+            return;
+        };
+        if before.boot == candidate.boot {
+            self.before = Some(Before {
+                session: before.session,
+                boot: before.boot,
+                until: now.steady + OVERLAP,
+            });
+        } else {
+            // What an earlier run sealed is sent again by this one, which knows what has become of it: an
+            // older state must not come after a newer one.
+            self.retired = Some(before.session.connection());
+        }
     }
 
     /// Seals a message for the modem; where to send it, and what. To an address that is not proven go
