@@ -3,157 +3,15 @@
 
 #![cfg(test)]
 
+mod site;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use umec_gateway::kafka::Place;
-use umec_gateway::machine::{Action, Admission, Counters, Machine, Parameters};
-use umec_wire::uplink::{
-    Connection, Cookie, Cookies, Datagram, Down, Initiation, Key, Lane, Now, Session, Up,
-};
-use umec_wire::{Boot, ModemName, NodeName, Timestamp};
-
-const KEY: Key = Key::new([7; 32]);
-
-/// A gateway that knows the key of every modem whose name begins with `pole`, and what it answers.
-struct Site {
-    machine: Machine,
-    now: Duration,
-    /// How often a key was asked for: what comes behind it costs.
-    asked: u32,
-}
-
-/// A modem with a session.
-struct Modem {
-    session: Session,
-    at: SocketAddr,
-    hello: Vec<u8>,
-    resumption: Cookie,
-}
-
-// === impl Site ===
-
-impl Site {
-    fn new(admission: Admission) -> Self {
-        let parameters = Parameters {
-            name: "cloud".parse().unwrap(),
-            boot: Boot::from_bits(1),
-            capacity: 1_000,
-            grace: Duration::from_secs(5),
-            cookies: Cookies::new([5; 32]),
-            admission,
-        };
-        let mut machine = Machine::new(parameters.clone(), [1; 32]);
-        let now = Duration::from_secs(1);
-        machine.adopt(now, Machine::new(parameters, [2; 32]));
-        let asked = 0;
-        Self {
-            machine,
-            now,
-            asked,
-        }
-    }
-
-    fn time(&self) -> Now {
-        let wall = Timestamp::from_millis(1_800_000_000_000).saturating_add(self.now);
-        let steady = self.now;
-        Now { steady, wall }
-    }
-
-    /// Sends a datagram; what comes back, and where to.
-    fn send(&mut self, from: SocketAddr, bytes: &[u8]) -> Vec<(SocketAddr, Vec<u8>)> {
-        let now = self.time();
-        match Datagram::decode(bytes) {
-            Ok(Datagram::Hello(hello)) => {
-                let asked = &mut self.asked;
-                self.machine.hello(now, from, &hello, |modem| {
-                    *asked += 1;
-                    let node = NodeName::from(modem.as_label().clone());
-                    modem.as_str().starts_with("pole").then_some((KEY, node))
-                });
-            }
-            _ => self.machine.datagram(now, from, bytes),
-        }
-        self.answers(now)
-    }
-
-    fn answers(&mut self, now: Now) -> Vec<(SocketAddr, Vec<u8>)> {
-        let mut answers = Vec::new();
-        self.machine.poll(now);
-        while let Some(action) = self.machine.next_action() {
-            match action {
-                Action::Send { to, bytes } => answers.push((to, bytes)),
-                Action::Write { token, .. } => {
-                    let (partition, offset) = (0, 1);
-                    let place = Some(Place { partition, offset });
-                    self.machine.delivered(now, token, place);
-                }
-                Action::Inherit(_) => {}
-            }
-        }
-        answers
-    }
-
-    fn counters(&self) -> Counters {
-        self.machine.counters()
-    }
-
-    /// Gets a session for a modem, as a modem does.
-    fn connect(&mut self, name: &str, at: SocketAddr, draw: u8) -> Modem {
-        let first = begin(name, &KEY, None, draw);
-        let mut answer = self.send(at, first.hello()).pop().unwrap().1;
-        let mut initiation = first;
-        if let Ok(Datagram::Retry(retry)) = Datagram::decode(&answer) {
-            assert!(initiation.is_meant(&retry.echo));
-            initiation = begin(name, &KEY, Some(retry.cookie), draw + 1);
-            answer = self.send(at, initiation.hello()).pop().unwrap().1;
-        }
-        let hello = initiation.hello().to_vec();
-        let Ok(Datagram::Welcome(noise)) = Datagram::decode(&answer) else {
-            panic!("no welcome: {answer:?}")
-        };
-        let welcome = initiation.welcome(noise).unwrap();
-        let mut modem = Modem {
-            session: initiation.session(welcome.connection).unwrap(),
-            at,
-            hello,
-            resumption: welcome.resumption,
-        };
-        let proof = modem.keepalive();
-        self.send(at, &proof);
-        modem
-    }
-}
-
-// === impl Modem ===
-
-impl Modem {
-    fn keepalive(&mut self) -> Vec<u8> {
-        let message = Up::Keepalive { waiting: 0 };
-        self.session.seal(Lane::Data, &message.encode()).unwrap()
-    }
-
-    fn opens(&mut self, bytes: &[u8]) -> Option<Down> {
-        let Ok(Datagram::Sealed(sealed)) = Datagram::decode(bytes) else {
-            return None;
-        };
-        let (message, _) = self.session.open(&sealed).ok()?;
-        Down::decode(&message).ok()
-    }
-}
-
-fn begin(name: &str, key: &Key, cookie: Option<Cookie>, draw: u8) -> Initiation {
-    let modem = ModemName::new(name).unwrap();
-    Initiation::begin(&modem, key, Boot::from_bits(3), cookie, [draw; 32]).unwrap()
-}
-
-fn address(host: u8, port: u16) -> SocketAddr {
-    SocketAddr::from(([192, 0, 2, host], port))
-}
-
-fn site() -> Site {
-    Site::new(Admission::default())
-}
+use site::{KEY, Site, address, begin, site};
+use umec_gateway::machine::Admission;
+use umec_wire::Boot;
+use umec_wire::uplink::{Connection, Cookies, Datagram, Down, Key, Lane, Up};
 
 #[test]
 fn a_replay_is_refused() {
@@ -385,10 +243,24 @@ fn data_of_an_old_session_is_refused_after_its_time() {
 }
 
 #[test]
+fn data_of_an_earlier_run_is_refused_once_a_later_one_has_its_session() {
+    let mut site = site();
+    let mut old = site.connect("pole-7", address(1, 1), 10);
+    site.run = Boot::from_bits(4);
+    let mut new = site.connect("pole-7", address(1, 1), 20);
+    let late = old.keepalive();
+    let answers = site.send(old.at, &late);
+    assert!(answers.iter().all(|(_, bytes)| bytes.len() == 5), "unknown");
+    assert_eq!(site.counters().old_session, 1);
+    let keepalive = new.keepalive();
+    assert_eq!(site.send(new.at, &keepalive).len(), 1, "it goes on");
+}
+
+#[test]
 fn a_resumption_cookie_spares_a_round_trip_also_after_a_restart_of_the_gateway() {
     let mut site = site();
     let modem = site.connect("pole-7", address(1, 1), 10);
-    let mut restarted = self::site();
+    let mut restarted = site::site();
     let hello = begin("pole-7", &KEY, Some(modem.resumption), 30);
     let answers = restarted.send(address(1, 2), hello.hello());
     assert!(matches!(
