@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use nkeys::KeyPair;
 use tokio::sync::mpsc;
-use umec_e2e::figure::{Figure, Goal, quantile};
+use umec_e2e::figure::{Goal, quantile, tell};
 use umec_e2e::nats::Server;
 use umec_e2e::program::{Running, address};
 use umec_sdk::bus::BusState;
@@ -287,15 +287,4 @@ fn resident(program: &Running) -> anyhow::Result<f64> {
         .trim()
         .parse()?;
     Ok(kib / 1024.0)
-}
-
-fn tell(name: &str, value: f64, unit: &'static str, goal: Goal) {
-    let name = name.to_owned();
-    Figure {
-        name,
-        value,
-        unit,
-        goal,
-    }
-    .tell();
 }

@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
-use umec_e2e::figure::{Figure, Goal, quantile};
+use umec_e2e::figure::{Goal, quantile, tell};
 use umec_e2e::kafka::Broker;
 use umec_e2e::node::Node;
 use umec_e2e::{eventually, tools};
@@ -77,16 +77,6 @@ fn memories(node: &Node) {
     }
     let name = format!("memory of all of ours, {DEVICES} devices");
     tell(&name, ours, "MiB", Goal::AtMost(40.0));
-}
-
-fn tell(name: &str, value: f64, unit: &'static str, goal: Goal) {
-    Figure {
-        name: name.to_owned(),
-        value,
-        unit,
-        goal,
-    }
-    .tell();
 }
 
 /// Runs a client that prints lines, and tells how many milliseconds after its sampling each arrived.

@@ -41,6 +41,17 @@ impl Figure {
     }
 }
 
+/// Tells a figure.
+pub fn tell(name: &str, value: f64, unit: &'static str, goal: Goal) {
+    Figure {
+        name: name.to_owned(),
+        value,
+        unit,
+        goal,
+    }
+    .tell();
+}
+
 /// The value below which the share `part` of `samples` lies; 0 where there are none.
 pub fn quantile(samples: &mut [f64], part: f64) -> f64 {
     samples.sort_by(f64::total_cmp);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use nkeys::KeyPair;
-use umec_e2e::figure::{Figure, Goal};
+use umec_e2e::figure::{Goal, tell};
 use umec_e2e::nats::Server;
 use umec_e2e::program::Running as Program;
 use umec_modbus_line::{Place, Running, start};
@@ -93,17 +93,6 @@ async fn main() -> anyhow::Result<()> {
     plugin.stop(Duration::from_secs(20));
     running.stop().await;
     Ok(())
-}
-
-fn tell(name: &str, value: f64, unit: &'static str, goal: Goal) {
-    let name = name.to_owned();
-    Figure {
-        name,
-        value,
-        unit,
-        goal,
-    }
-    .tell();
 }
 
 async fn last(bus: &Bus) -> anyhow::Result<u64> {

@@ -34,14 +34,8 @@ pub(crate) fn keys() -> TempDir {
 
 /// Waits until `probe` gives something.
 pub(crate) async fn eventually<T>(mut probe: impl FnMut() -> Option<T>) -> T {
-    let began = tokio::time::Instant::now();
-    loop {
-        if let Some(found) = probe() {
-            return found;
-        }
-        assert!(began.elapsed() < DEADLINE, "it did not come about");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let mut found = || std::future::ready(probe().ok_or("nothing"));
+    umec_e2e::eventually_async(DEADLINE, &mut found).await
 }
 
 /// The sequence of the message that became a record.

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
-use umec_e2e::figure::{Figure, Goal, quantile};
+use umec_e2e::figure::{Goal, quantile, tell};
 use umec_e2e::kafka::Broker;
 use umec_e2e::program::{Running, address, binary};
 
@@ -247,14 +247,4 @@ fn crowd(runtime: &Runtime, site: &Site, time: Duration) {
         "ms",
         Goal::Open,
     );
-}
-
-fn tell(name: &str, value: f64, unit: &'static str, goal: Goal) {
-    Figure {
-        name: name.to_owned(),
-        value,
-        unit,
-        goal,
-    }
-    .tell();
 }

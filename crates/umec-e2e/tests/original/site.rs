@@ -27,14 +27,8 @@ pub(crate) const ONE: &str = "[{ node: bus-12, networks: [127.0.0.1] }]";
 
 /// Waits until `probe` gives something.
 pub(crate) async fn eventually<T>(mut probe: impl FnMut() -> Option<T>) -> T {
-    let began = tokio::time::Instant::now();
-    loop {
-        if let Some(found) = probe() {
-            return found;
-        }
-        assert!(began.elapsed() < DEADLINE, "it did not come about");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    let mut found = || std::future::ready(probe().ok_or("nothing"));
+    umec_e2e::eventually_async(DEADLINE, &mut found).await
 }
 
 fn process<S>(node: &Node, secrets: Option<&Path>, settings: S) -> Process<S> {
