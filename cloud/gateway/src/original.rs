@@ -1,8 +1,8 @@
 //! Original modems: version 1 of the protocol, as a state machine beside that of version 2.
 //!
 //! The protocol has no names, numbers or proofs. So a modem is known by where it may send from and by
-//! its devices ([`modem`]), and a request by being the only one on its way to that modem ([`switch`]).
-//! [`record`] is what all of it becomes in Kafka. Only [`run`] has a socket, a clock and a Kafka.
+//! its devices (`modem`), and a request by being the only one on its way to that modem (`switch`).
+//! `record` is what all of it becomes in Kafka. Only `run` has a socket, a clock and a Kafka.
 //!
 //! What it promises: a datagram that was taken is written to each of its topics once, as long as Kafka
 //! takes it and this process lives; there is nothing in it by which a loss or a double on the way could
