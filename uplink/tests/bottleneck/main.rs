@@ -83,5 +83,5 @@ fn a_restless_radio_path_carries_load() {
         ..path(1_200, 100, 0.3)
     };
     let report = run(1, path, Duration::from_mins(2));
-    assert!(report.used >= 0.1, "{report:?}");
+    assert!(report.used >= 0.15, "{report:?}");
 }
