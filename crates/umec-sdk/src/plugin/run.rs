@@ -53,8 +53,12 @@ pub async fn run_plugin<P: Plugin>(
     let outbox = bus.outbox(&node.tasks, &node.metrics, capacity);
     let part = node.health.part("links");
     let mut tasks = Vec::new();
+    let mut before = 0;
     for (number, settings) in config.settings.links.into_iter().enumerate() {
-        let task = LinkTask::<P>::new(settings, &config.settings.plugin, &node, &outbox).await?;
+        let plugin = &config.settings.plugin;
+        let count = settings.devices.len();
+        let task = LinkTask::<P>::new(settings, plugin, before, &node, &outbox).await?;
+        before += count;
         let span = info_span!("link", link = number);
         tasks.push(node.tasks.spawn(span, task.run()));
     }
@@ -93,6 +97,7 @@ impl<P: Plugin> LinkTask<P> {
     async fn new(
         settings: LinkSettings<P::Protocol>,
         plugin: &PluginName,
+        before: usize,
         node: &Node,
         outbox: &Outbox,
     ) -> anyhow::Result<Self> {
@@ -125,7 +130,7 @@ impl<P: Plugin> LinkTask<P> {
             figures: devices
                 .map(|d| DeviceFigures::new(&node.metrics, d.name.as_str()))
                 .collect(),
-            schedule: Schedule::new(&intervals, Instant::now()),
+            schedule: Schedule::new(&intervals, before, Instant::now()),
             settings: Arc::new(settings),
             ledger: Ledger::default(),
             commands,
