@@ -3,6 +3,7 @@
 mod config;
 mod figures;
 mod gateway;
+mod holes;
 pub mod machine;
 mod order;
 pub mod original;

@@ -36,7 +36,7 @@ use umec_wire::uplink::message::PROBE_OVERHEAD;
 use umec_wire::uplink::{Command, Datagram, Down, Entry, Key, Lane as DatagramLane, Now, Up, Way};
 use umec_wire::{Boot, DeviceName, ModemName, Reason, Timestamp};
 
-pub use gaps::{GAP, LeftOut, Why};
+pub use gaps::{GAP, LeftOut, Numbering, Why};
 pub use link::{LinkState, Renewal};
 pub use outgoing::Progress;
 

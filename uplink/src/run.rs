@@ -1,5 +1,7 @@
 //! The daemon: a cursor on the stream, a socket towards the gateway, the machine in between.
 
+mod tell;
+
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,15 +12,16 @@ use umec_sdk::bus::{Cursor, Filter, Lane, Stored};
 use umec_sdk::health::Part;
 use umec_sdk::{Bus, Node, Program, chain};
 use umec_spec::settings::Process;
-use umec_spec::settings::uplink::{Priority, Selection, UplinkSettings};
+use umec_spec::settings::uplink::{Selection, UplinkSettings};
 use umec_wire::command::CommandResult;
 use umec_wire::subject::Target;
 use umec_wire::uplink::Now;
-use umec_wire::{Label, Reason};
+use umec_wire::{DeviceName, Label, Timestamp};
 
 use crate::figures::Figures;
 use crate::gateway::{Arrival, Gateway};
-use crate::machine::{Action, LinkState, Machine, Parameters, Renewal};
+use crate::holes::Holes;
+use crate::machine::{Action, Machine, Parameters, Renewal};
 use crate::stream::{PAUSE, newest_states, open};
 use crate::{config, order, original, select};
 
@@ -40,6 +43,9 @@ const LARGEST: usize = 65_535;
 /// How often metrics and health are brought up to date.
 const TELL: Duration = Duration::from_millis(200);
 
+/// How often the log is told that the store drops messages.
+const WARN_EVERY: Duration = Duration::from_mins(1);
+
 /// The state before anything can have gone wrong.
 const CONNECTING: &str = "connecting";
 
@@ -60,10 +66,12 @@ pub async fn run(process: Process<UplinkSettings>, node: Node) -> anyhow::Result
     let key = settings.key.as_ref().context("no key is named")?;
     let key = config::key(process.secrets.as_deref(), key)?;
     let part = node.health.part("gateway");
-    let filter = Filter::targets(select::targets(&settings.send));
-    let Some(cursor) = open(&bus, &node, &settings.position, filter).await else {
+    // All is read, whatever goes up: then what is passed over is what the stream has dropped.
+    let opened = open(&bus, &node, &settings.position, Filter::default()).await;
+    let Some(mut cursor) = opened else {
         return Ok(());
     };
+    cursor.mind_holes();
     let parameters = Parameters {
         modem: settings.modem,
         key,
@@ -85,6 +93,9 @@ pub async fn run(process: Process<UplinkSettings>, node: Node) -> anyhow::Result
         machine: Machine::new(parameters, rand::random()),
         gateway: Gateway::new(settings.gateway, node.tasks.clone()),
         cursor,
+        holes: Holes::default(),
+        teller: settings.position.into(),
+        warned: None,
         live: settings.backlog.after.duration(),
         knows_states: false,
         noted: None,
@@ -116,6 +127,11 @@ struct Serving {
     machine: Machine,
     gateway: Gateway,
     cursor: Cursor,
+    holes: Holes,
+    /// In whose name it is told what the store dropped.
+    teller: DeviceName,
+    /// When the log was last told of that.
+    warned: Option<Instant>,
     /// How long a message counts as new.
     live: Duration,
     /// Whether the machine knows the newest states in the stream.
@@ -220,7 +236,12 @@ impl Serving {
 
     /// Hands a message to the machine, or lets it be when it does not go up.
     fn offer(&mut self, stored: &Stored, lane: Lane) {
+        self.find_holes(stored.stored_at);
         let now = self.now();
+        let missing = self.holes.read(&stored.message.id, stored.stored_at, lane);
+        if let Some(missing) = missing {
+            self.machine.left_out(now, None, false, missing);
+        }
         let (machine, message) = (&mut self.machine, &stored.message);
         let mut admits = |priority| machine.admits(now, priority);
         let choice = match select::choose(&self.send, message, stored.stored_at, &mut admits) {
@@ -244,6 +265,25 @@ impl Serving {
         }
         if let Some(entry) = choice.entry {
             self.machine.offer(now, stored.sequence, entry, lane);
+        }
+    }
+
+    /// Tells the cloud what the store has dropped unread, before the message that was stored at `next`.
+    fn find_holes(&mut self, next: Timestamp) {
+        let now = self.now();
+        while let Some(hole) = self.cursor.hole() {
+            let messages = hole.messages();
+            self.figures.skipped.with(&["store"]).inc_by(messages);
+            let is_news = self.warned.is_none_or(|at| at.elapsed() >= WARN_EVERY);
+            if is_news {
+                self.warned = Some(Instant::now());
+                warn!(
+                    messages,
+                    "the store has dropped messages that had not gone up"
+                );
+            }
+            let told = self.holes.found(&hole, self.teller.clone(), next);
+            self.machine.left_out(now, Some(hole.first), false, told);
         }
     }
 
@@ -277,99 +317,6 @@ impl Serving {
                     }));
                 }
             }
-        }
-    }
-
-    /// Shows how it goes, in metrics, health and, when that changes, the log.
-    fn tell(&mut self) {
-        let now = self.now();
-        self.figures.show(&self.machine, now, self.cursor.floor());
-        self.account(now);
-        let trouble = self.trouble(now);
-        let told = match &trouble {
-            None => Told::TakesReadings,
-            Some(reason) => Told::Trouble(reason.code.clone()),
-        };
-        let is_news = told != self.told;
-        self.told = told;
-        match trouble {
-            None => {
-                self.part.ready();
-                if is_news {
-                    info!("the gateway takes readings");
-                }
-            }
-            Some(reason) => {
-                if is_news && reason.code.as_str() != CONNECTING {
-                    warn!(%reason, "the gateway does not take readings");
-                }
-                self.part.unready(reason);
-            }
-        }
-    }
-
-    /// Keeps the account of the day's bytes, and shows it.
-    fn account(&mut self, now: Now) {
-        if let Some(note) = self.cursor.found_note() {
-            self.machine.restore(now, &note);
-        }
-        let note = self.machine.note();
-        if note != self.noted
-            && let Some(note) = &note
-        {
-            self.cursor.keep_note(note.clone());
-        }
-        self.noted = note;
-        let Some((spent, left)) = self.machine.budget(now) else {
-            return;
-        };
-        self.figures.account(spent, left);
-        let Some(part) = &self.budget else { return };
-        let all = [Priority::Low, Priority::Normal, Priority::High];
-        let left_out = all.into_iter().rfind(|p| !self.machine.admits(now, *p));
-        match left_out {
-            None => part.ready(),
-            Some(priority) => part.unready(Reason::new(
-                "budget",
-                format!(
-                    "{spent} bytes of the day are spent, {left} are left: what has priority {} or lower is left out until 00:00 UTC",
-                    priority.as_str()
-                ),
-            )),
-        }
-    }
-
-    /// Why readings do not get on.
-    fn trouble(&self, now: Now) -> Option<Reason> {
-        let Some(address) = self.gateway.address() else {
-            return Some(Reason::new(
-                "gateway-unknown",
-                "its name has no address yet",
-            ));
-        };
-        match self.machine.link() {
-            LinkState::Connecting { tries } if tries < 2 => Some(Reason::new(
-                CONNECTING,
-                format!("{address} is being called"),
-            )),
-            LinkState::Connecting { tries } => Some(Reason::new(
-                "gateway-silent",
-                format!(
-                    "{address} has not answered {tries} calls; is the modem's key the same there?"
-                ),
-            )),
-            LinkState::Silent { heard, .. } => {
-                let seconds = now.steady.saturating_sub(heard).as_secs();
-                let text = format!("{address} was last heard {seconds} s ago");
-                Some(Reason::new("gateway-silent", text))
-            }
-            LinkState::Up { node } if node != self.node.name => Some(Reason::new(
-                "wrong-node",
-                format!(
-                    "the gateway takes this modem for the node {node}: mend its key file there"
-                ),
-            )),
-            LinkState::Up { .. } => self.machine.refusing().cloned(),
         }
     }
 }

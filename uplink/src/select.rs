@@ -2,24 +2,12 @@
 
 use umec_sdk::bus::Message;
 use umec_spec::settings::uplink::{Priority, Selection, SelectionKind};
-use umec_wire::subject::Target;
 use umec_wire::topic::PayloadError;
 use umec_wire::trace::TraceParent;
 use umec_wire::uplink::{Content, Entry, EntryKind};
 use umec_wire::{Aggregates, Pack, Reading, Readings, Sequence, Timestamp, header};
 
 use crate::machine::{LeftOut, Why};
-
-/// The targets of the stream among which something may be chosen.
-pub(crate) fn targets(selections: &[Selection]) -> Vec<Target> {
-    let mut targets: Vec<_> = selections
-        .iter()
-        .map(|selection| kind(selection.kind).target())
-        .collect();
-    targets.sort();
-    targets.dedup();
-    targets
-}
 
 /// What becomes of a message of which something is to go up.
 #[derive(Debug)]
@@ -126,6 +114,7 @@ fn left_out(message: &Message, series: Vec<(String, Timestamp)>, stored_at: Time
         series,
         span,
         messages: 1,
+        which: Vec::new(),
     }
 }
 

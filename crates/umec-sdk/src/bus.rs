@@ -23,7 +23,7 @@ use umec_wire::trace::TraceParent;
 use umec_wire::{DeviceName, Kind, Label, MessageId, Reason, Timestamp, Topic};
 
 pub use command::{CommandError, Commands, Incoming};
-pub use cursor::{Cursor, Lane, Room};
+pub use cursor::{Cursor, Hole, Lane, Room};
 pub use follow::Follow;
 pub use message::{Message, Stored};
 pub use outbox::Outbox;

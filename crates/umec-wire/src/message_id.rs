@@ -70,6 +70,12 @@ impl Boot {
     pub const fn to_bits(self) -> u64 {
         self.0
     }
+
+    /// When the run began, to the millisecond, by the clock that its publisher had then.
+    pub fn began(self) -> Timestamp {
+        // 48 bits fit.
+        Timestamp::from_millis((self.0 >> 16).cast_signed())
+    }
 }
 
 impl fmt::Display for Boot {
@@ -200,6 +206,7 @@ mod tests {
     fn later_boots_sort_after_earlier_ones() {
         let boot = |millis| Boot::new(Timestamp::from_millis(millis), 7);
         assert!(boot(1) < boot(2));
+        assert_eq!(boot(2).began(), Timestamp::from_millis(2));
     }
 
     #[test]

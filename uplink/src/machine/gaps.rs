@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use serde_json::json;
 use umec_wire::event::Event;
-use umec_wire::uplink::{Content, Entry};
+use umec_wire::uplink::ranges::Range;
+use umec_wire::uplink::{Content, Entry, Ranges};
 use umec_wire::{Boot, DeviceName, MessageId, ModemName, Sequence, Timestamp};
 
 /// Why something is not sent.
@@ -17,7 +18,7 @@ use umec_wire::{Boot, DeviceName, MessageId, ModemName, Sequence, Timestamp};
 pub enum Why {
     /// The day's bytes are spent.
     Budget,
-    /// The node's store had no room for it for so long.
+    /// The node's store dropped it, being full, before it was read.
     Store,
 }
 
@@ -34,6 +35,17 @@ pub struct LeftOut {
     pub span: (Timestamp, Timestamp),
     /// How many messages of which something does not go up.
     pub messages: u64,
+    /// Which messages they are, where that is known of messages that nobody has read.
+    pub which: Vec<(Numbering, Range)>,
+}
+
+/// What the numbers of messages count that nobody has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Numbering {
+    /// Positions in the node's stream: messages of all devices and kinds.
+    Positions,
+    /// The sequence of one run of the device's publisher: messages of all kinds.
+    Sequence(Boot),
 }
 
 /// The gaps of which the cloud has not been told.
@@ -46,8 +58,10 @@ pub(super) struct Gaps {
     told: HashMap<u64, Vec<u64>>,
     /// Of messages that go up in part: how many of their two parts are still open.
     parts: HashMap<u64, u8>,
-    /// The sequences given for each device, and when it was told of last.
-    devices: HashMap<DeviceName, (u64, Duration)>,
+    /// The last sequence given for each device.
+    given: HashMap<DeviceName, u64>,
+    /// When it was told of last.
+    told_at: HashMap<(DeviceName, Why), Duration>,
     held: usize,
     next: u64,
 }
@@ -59,6 +73,7 @@ struct Gap {
     messages: u64,
     series: BTreeMap<String, (u64, Timestamp, Timestamp)>,
     span: (Timestamp, Timestamp),
+    which: BTreeMap<Numbering, Ranges>,
 }
 
 /// The place that a gap has instead of one in the stream, and all from there on.
@@ -69,6 +84,15 @@ const FIRST: Duration = Duration::from_mins(1);
 
 /// How often it is told of a gap that goes on: a gap costs some 200 bytes.
 const AGAIN: Duration = Duration::from_hours(1);
+
+/// How soon the cloud is told of what the store dropped, which is over when it is found.
+const FIRST_OF_STORE: Duration = Duration::from_secs(1);
+
+/// How often it is told of that while it goes on: of what holds the position in the stream, and of devices.
+const AGAIN_OF_STORE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(20));
+
+/// How many ranges of one numbering a gap names; it names the newest.
+const RANGES: usize = 64;
 
 /// How many messages may wait for a gap to be told: the stream stops at 100,000 that are not done.
 const HELD: usize = 20_000;
@@ -98,7 +122,8 @@ impl Gaps {
             open: BTreeMap::new(),
             told: HashMap::new(),
             parts: HashMap::new(),
-            devices: HashMap::new(),
+            given: HashMap::new(),
+            told_at: HashMap::new(),
             held: 0,
             next: OWN,
         }
@@ -120,6 +145,7 @@ impl Gaps {
             messages: 0,
             series: BTreeMap::new(),
             span: left_out.span,
+            which: BTreeMap::new(),
         });
         gap.messages += left_out.messages;
         gap.span.0 = gap.span.0.min(left_out.span.0);
@@ -129,6 +155,11 @@ impl Gaps {
             *count += 1;
             *from = time.min(*from);
             *to = time.max(*to);
+        }
+        for (numbering, range) in left_out.which {
+            let ranges = gap.which.entry(numbering).or_default();
+            ranges.insert_range(range);
+            ranges.keep_highest(RANGES);
         }
         if let Some(position) = position {
             gap.positions.push(position);
@@ -141,16 +172,15 @@ impl Gaps {
 
     /// A gap that is to be told, as a message with a place of its own.
     pub(super) fn due(&mut self, now: Duration, wall: Timestamp) -> Option<(u64, Entry)> {
-        let is_due = |(device, _): &(DeviceName, Why), gap: &Gap| {
-            let again = self.devices.get(device).map(|(_, told)| *told + AGAIN);
-            self.held >= HELD || now >= again.unwrap_or(gap.since + FIRST).max(gap.since)
-        };
-        let due = self.open.iter().find(|(key, gap)| is_due(key, gap));
+        let due = self.open.iter();
+        let due = due.filter(|(key, gap)| self.held >= HELD || now >= self.due_at(key, gap));
+        let due = due.min_by_key(|(_, gap)| gap.since);
         let key = due.map(|(key, _)| key.clone())?;
         let gap = self.open.remove(&key)?;
+        self.told_at.insert(key.clone(), now);
         let (device, why) = key;
-        let (given, told) = self.devices.entry(device.clone()).or_default();
-        (*given, *told) = (*given + 1, now);
+        let given = self.given.entry(device.clone()).or_default();
+        *given += 1;
         let id = MessageId {
             device,
             boot: self.boot,
@@ -183,11 +213,39 @@ impl Gaps {
 
     /// When a gap is to be told at the latest.
     pub(super) fn wake(&self) -> Option<Duration> {
-        let due = self.open.iter().map(|((device, _), gap)| {
-            let again = self.devices.get(device).map(|(_, told)| *told + AGAIN);
-            again.unwrap_or(gap.since + FIRST).max(gap.since)
-        });
+        let due = self.open.iter().map(|(key, gap)| self.due_at(key, gap));
         due.min()
+    }
+
+    fn due_at(&self, key: &(DeviceName, Why), gap: &Gap) -> Duration {
+        let holds = !gap.positions.is_empty();
+        let (first, again) = match key.1 {
+            Why::Store if holds => (FIRST_OF_STORE, AGAIN_OF_STORE.0),
+            Why::Store => (FIRST_OF_STORE, AGAIN_OF_STORE.1),
+            Why::Budget => (FIRST, AGAIN),
+        };
+        let again = self.told_at.get(key).map(|told| *told + again);
+        again.map_or(gap.since + first, |again| again.max(gap.since))
+    }
+}
+
+// === impl Numbering ===
+
+impl Numbering {
+    /// The member of the event's data, and what it lists.
+    fn told(self, ranges: &Ranges) -> (&'static str, Vec<serde_json::Value>) {
+        let ranges = ranges.iter();
+        match self {
+            Self::Positions => {
+                let told = ranges.map(|r| json!({ "first": r.first, "last": r.last }));
+                ("positions", told.collect())
+            }
+            Self::Sequence(boot) => {
+                let told =
+                    ranges.map(|r| json!({ "boot": boot, "first": r.first, "last": r.last }));
+                ("sequences", told.collect())
+            }
+        }
     }
 }
 
@@ -199,13 +257,21 @@ impl Gap {
             let told = json!({ "readings": count, "from": from, "to": to });
             (name.clone(), told)
         };
-        let data = json!({
+        let mut data = json!({
             "why": why.as_str(),
             "messages": self.messages,
             "from": self.span.0,
             "to": self.span.1,
             "series": self.series.iter().map(series).collect::<serde_json::Map<_, _>>(),
         });
+        for (numbering, ranges) in &self.which {
+            let (name, told) = numbering.told(ranges);
+            if let Some(list) = data.as_object_mut().map(|data| data.entry(name))
+                && let Some(list) = list.or_insert_with(|| json!([])).as_array_mut()
+            {
+                list.extend(told);
+            }
+        }
         let event = Event {
             id: id.to_string(),
             source: format!("/{modem}/{}", id.device),
@@ -232,89 +298,4 @@ impl Gap {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn gaps() -> Gaps {
-        Gaps::new(ModemName::new("pole-7").unwrap(), Boot::from_bits(7))
-    }
-
-    fn left_out(series: &str, seconds: i64) -> LeftOut {
-        let time = Timestamp::from_millis(1_800_000_000_000 + seconds * 1_000);
-        LeftOut {
-            device: DeviceName::new("meter-3").unwrap(),
-            why: Why::Budget,
-            series: vec![(series.to_owned(), time)],
-            span: (time, time),
-            messages: 1,
-        }
-    }
-
-    const WALL: Timestamp = Timestamp::from_millis(1_800_000_100_000);
-
-    #[test]
-    fn a_gap_tells_series_numbers_and_times_and_frees_its_messages_when_it_arrives() {
-        let mut gaps = gaps();
-        for (position, series, seconds) in [(5, "power", 1), (6, "power", 3), (7, "energy", 2)] {
-            gaps.left_out(
-                Duration::ZERO,
-                Some(position),
-                false,
-                left_out(series, seconds),
-            );
-        }
-        assert_eq!(
-            gaps.due(FIRST.saturating_sub(Duration::from_secs(1)), WALL),
-            None
-        );
-        assert_eq!(gaps.wake(), Some(FIRST));
-        let (position, entry) = gaps.due(FIRST, WALL).unwrap();
-        let Content::Event { data, .. } = entry.content else {
-            panic!("a gap is an event");
-        };
-        let data: serde_json::Value = serde_json::from_slice(&data).unwrap();
-        assert_eq!(
-            data,
-            json!({
-                "why": "budget", "messages": 3,
-                "from": "2027-01-15T08:00:01Z", "to": "2027-01-15T08:00:03Z",
-                "series": {
-                    "power": { "readings": 2, "from": "2027-01-15T08:00:01Z", "to": "2027-01-15T08:00:03Z" },
-                    "energy": { "readings": 1, "from": "2027-01-15T08:00:02Z", "to": "2027-01-15T08:00:02Z" },
-                },
-            })
-        );
-        assert_eq!(gaps.arrived(position), [5, 6, 7]);
-        // The next tells of what came since, an hour later.
-        gaps.left_out(2 * FIRST, Some(9), false, left_out("power", 100));
-        assert_eq!(gaps.wake(), Some(FIRST + AGAIN));
-        assert!(gaps.due(FIRST + AGAIN, WALL).is_some());
-    }
-
-    #[test]
-    fn a_message_that_goes_up_in_part_is_done_when_both_parts_are() {
-        for gap_first in [true, false] {
-            let mut gaps = gaps();
-            gaps.left_out(Duration::ZERO, Some(5), true, left_out("power", 1));
-            let (position, _) = gaps.due(FIRST, WALL).unwrap();
-            let order = if gap_first {
-                [position, 5]
-            } else {
-                [5, position]
-            };
-            assert_eq!(gaps.arrived(order[0]), [0_u64; 0]);
-            assert_eq!(gaps.arrived(order[1]), [5]);
-            assert_eq!(gaps.arrived(6), [6]);
-        }
-    }
-
-    #[test]
-    fn too_many_held_messages_are_told_at_once() {
-        let mut gaps = gaps();
-        for position in 0..HELD as u64 {
-            gaps.left_out(Duration::ZERO, Some(position), false, left_out("power", 1));
-        }
-        let (position, _) = gaps.due(Duration::ZERO, WALL).unwrap();
-        assert_eq!(gaps.arrived(position).len(), HELD);
-    }
-}
+mod tests;

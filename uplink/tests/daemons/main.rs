@@ -2,7 +2,9 @@
 
 #![cfg(test)]
 
+mod overflow;
 mod site;
+mod store;
 
 use std::time::Duration;
 

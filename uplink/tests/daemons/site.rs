@@ -54,6 +54,21 @@ fn trouble(node: &Node, part: &str) -> Option<String> {
         .map(ToString::to_string)
 }
 
+fn figure(node: &Node, name: &str) -> f64 {
+    let text = node.metrics.encode();
+    let line = text.lines().find(|line| line.starts_with(name));
+    line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
+        .unwrap_or_default()
+}
+
+fn message_id(device: &str, sequence: u64) -> MessageId {
+    MessageId {
+        device: DeviceName::new(device).unwrap(),
+        boot: Boot::from_bits(1),
+        sequence: Sequence::new(sequence).unwrap(),
+    }
+}
+
 pub(crate) struct Cloud {
     settings: GatewaySettings,
     node: Node,
@@ -123,10 +138,7 @@ impl Cloud {
     }
 
     pub(crate) fn figure(&self, name: &str) -> f64 {
-        let text = self.node.metrics.encode();
-        let line = text.lines().find(|line| line.starts_with(name));
-        line.and_then(|line| line.rsplit(' ').next()?.parse().ok())
-            .unwrap_or_default()
+        figure(&self.node, name)
     }
 
     fn bootstrap(&self) -> String {
@@ -188,7 +200,10 @@ pub(crate) struct Edge {
 
 impl Edge {
     pub(crate) fn start(gateway: SocketAddr) -> Self {
-        let bus = Bus::memory();
+        Self::on(Bus::memory(), gateway)
+    }
+
+    pub(crate) fn on(bus: Bus, gateway: SocketAddr) -> Self {
         let name = NodeName::new("pole-7").unwrap();
         let secrets = tempfile::tempdir().unwrap();
         std::fs::write(secrets.path().join("key"), "07".repeat(32)).unwrap();
@@ -204,7 +219,7 @@ impl Edge {
 
     fn launch(&self) {
         let text = format!(
-            "{{modem: pole-7, gateway: \"{}\", key: key, send: [{{kind: readings}}], command: [meter-3]}}",
+            "{{modem: pole-7, gateway: \"{}\", key: key, send: [{{kind: readings}}], command: [meter-3], backlog: {{after: 1s}}}}",
             self.gateway
         );
         let settings: UplinkSettings = yaml::from_str(&text).unwrap();
@@ -247,7 +262,33 @@ impl Edge {
     }
 
     async fn publish_pack(&self, sequence: u64, readings: u32) {
-        let device = DeviceName::new("meter-3").unwrap();
+        let id = message_id("meter-3", sequence);
+        let pack = self.pack(&id, readings);
+        let topic = Topic::<Readings>::new(self.node.name.clone(), id.device.clone());
+        self.bus.publish(&topic, &id, &pack, None).await.unwrap();
+    }
+
+    /// Publishes for several devices by turns, without waiting for each message.
+    pub(crate) async fn publish_many(
+        &self,
+        devices: &[&str],
+        sequences: RangeInclusive<u64>,
+        readings: u32,
+    ) {
+        let Node { tasks, metrics, .. } = &self.node;
+        let outbox = self.bus.outbox(tasks, metrics, 100_000);
+        for sequence in sequences {
+            for device in devices {
+                let id = message_id(device, sequence);
+                let topic = Topic::<Readings>::new(self.node.name.clone(), id.device.clone());
+                outbox.push(&topic, &id, &self.pack(&id, readings), None);
+            }
+        }
+        outbox.settled().await;
+    }
+
+    fn pack(&self, id: &MessageId, readings: u32) -> Pack {
+        let sequence = id.sequence.get();
         let time = 1_763_716_200_000 + i64::try_from(sequence).unwrap();
         let value = f64::from(u32::try_from(sequence).unwrap());
         let reading = |_| Reading {
@@ -256,18 +297,15 @@ impl Edge {
             unit: Some("W".parse().unwrap()),
             value: Value::number(value).unwrap(),
         };
-        let pack = Pack {
+        Pack {
             node: self.node.name.clone(),
-            device: device.clone(),
+            device: id.device.clone(),
             readings: (0..readings).map(reading).collect(),
-        };
-        let id = MessageId {
-            device: device.clone(),
-            boot: Boot::from_bits(1),
-            sequence: Sequence::new(sequence).unwrap(),
-        };
-        let topic = Topic::<Readings>::new(self.node.name.clone(), device);
-        self.bus.publish(&topic, &id, &pack, None).await.unwrap();
+        }
+    }
+
+    pub(crate) fn figure(&self, name: &str) -> f64 {
+        figure(&self.node, name)
     }
 
     /// Waits until the stream is acknowledged up to this position.

@@ -1,11 +1,13 @@
 //! A durable position in the stream.
 
+mod holes;
 mod kept;
 mod places;
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use umec_wire::{Label, Timestamp};
 
 use super::follow::{Follow, MemoryReader};
@@ -17,6 +19,7 @@ use super::signing::Trusted;
 use super::{AskError, Broker, Bus, Filter, Start};
 use places::{Places, Read};
 
+pub use holes::Hole;
 pub(crate) use kept::Kept;
 
 /// A reader whose place outlives the process. It reads in stream order; what was not acknowledged is
@@ -35,6 +38,9 @@ pub struct Cursor {
     ahead: Option<Follow>,
     kept: Kept,
     found: Option<String>,
+    /// The floor, and since when it is there.
+    resting: (u64, Instant),
+    kept_floor_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -67,6 +73,12 @@ pub enum Lane {
     /// In order, and long after it was stored.
     Backlog,
 }
+
+/// How long the floor stays where it is before the server is told.
+const REST: Duration = Duration::from_secs(5);
+
+/// How often the server is told a floor that moves: after a crash as much may count as dropped that was not.
+const KEEP_FLOOR: Duration = Duration::from_mins(1);
 
 /// What one of the readers has come to.
 enum Step {
@@ -109,6 +121,8 @@ impl Cursor {
             ahead: None,
             kept: Kept::default(),
             found: None,
+            resting: (floor, Instant::now()),
+            kept_floor_at: None,
         };
         cursor.restore(floor, kept);
         cursor.find();
@@ -203,11 +217,37 @@ impl Cursor {
         self.settle(before);
     }
 
+    /// Holds the position below what the stream drops before it was read. For a reader of everything: what
+    /// a filter passes over looks the same.
+    pub fn mind_holes(&mut self) {
+        self.places.mind_holes();
+    }
+
+    /// What the stream has dropped unread, where [`Cursor::mind_holes`] was called; each hole once. It is found when
+    /// the reader in order has passed it.
+    pub fn hole(&mut self) -> Option<Hole> {
+        self.places.hole()
+    }
+
+    /// Lets the server know the floor as it is known here when it has come to rest, and once in a while.
+    pub fn keep_floor(&mut self, now: Instant) {
+        let floor = self.places.floor();
+        if self.resting.0 != floor {
+            self.resting = (floor, now);
+        }
+        let rests = now >= self.resting.1 + REST;
+        let is_old = self.kept_floor_at.is_none_or(|at| now >= at + KEEP_FLOOR);
+        if self.kept.floor != Some(floor) && (rests || is_old) {
+            self.kept_floor_at = Some(now);
+            self.keep();
+        }
+    }
+
     /// Keeps a text with the position, so that the next run finds it. A second may pass before the server
     /// has it.
     pub fn keep_note(&mut self, note: String) {
         self.kept.note = Some(note);
-        self.place.keep(&self.kept);
+        self.keep();
     }
 
     /// The text that an earlier run has kept, once the server has told it; told once.
@@ -220,7 +260,14 @@ impl Cursor {
         not(feature = "nats"),
         expect(clippy::unused_async, reason = "the connection to NATS awaits")
     )]
-    pub async fn flush(&self) {
+    pub async fn flush(&mut self) {
+        if self
+            .kept
+            .floor
+            .is_some_and(|kept| kept != self.places.floor())
+        {
+            self.keep();
+        }
         match &self.place {
             Place::Memory { .. } => {}
             #[cfg(feature = "nats")]
@@ -281,8 +328,16 @@ impl Cursor {
         let done = self.places.done_ahead();
         if done != self.kept.done {
             self.kept.done = done;
-            self.place.keep(&self.kept);
+            self.keep();
         }
+    }
+
+    fn keep(&mut self) {
+        self.find();
+        if self.kept_floor_at.is_some() {
+            self.kept.floor = Some(self.places.floor());
+        }
+        self.place.keep(&self.kept);
     }
 
     /// Takes what the server has told of an earlier run.
@@ -299,6 +354,7 @@ impl Cursor {
             self.kept.note = kept.note;
         }
         self.kept.done = self.places.done_ahead();
+        self.kept.floor = None;
     }
 }
 

@@ -193,9 +193,11 @@ impl Memory {
             .map_or(0, |(_, raw)| raw.sequence)
     }
 
-    /// The acknowledged position of a name.
+    /// The acknowledged position of a name; a new one begins with what the stream holds.
     pub(crate) fn position(&self, name: &Label) -> u64 {
-        self.stream().positions.get(name).copied().unwrap_or(0)
+        let mut stream = self.stream();
+        let begin = stream.first() - 1;
+        *stream.positions.entry(name.clone()).or_insert(begin)
     }
 
     pub(crate) fn set_position(&self, name: &Label, sequence: u64) {

@@ -12,6 +12,9 @@ use umec_wire::uplink::ranges::Range;
 pub(crate) struct Kept {
     /// What is acknowledged above the floor.
     pub(crate) done: Ranges,
+    /// The floor as its owner knows it, a while ago: that of the server goes up by itself when the stream
+    /// drops what is above it.
+    pub(crate) floor: Option<u64>,
     /// What the position's owner wants to find again.
     pub(crate) note: Option<String>,
 }
@@ -19,6 +22,8 @@ pub(crate) struct Kept {
 /// The names under which the server keeps them.
 #[cfg(feature = "nats")]
 const DONE: &str = "umec-done";
+#[cfg(feature = "nats")]
+const FLOOR: &str = "umec-floor";
 #[cfg(feature = "nats")]
 const NOTE: &str = "umec-note";
 
@@ -34,6 +39,9 @@ impl Kept {
             let ranges: Vec<String> = ranges.map(|r| format!("{}-{}", r.first, r.last)).collect();
             texts.insert(DONE.to_owned(), ranges.join(","));
         }
+        if let Some(floor) = self.floor {
+            texts.insert(FLOOR.to_owned(), floor.to_string());
+        }
         if let Some(note) = &self.note {
             texts.insert(NOTE.to_owned(), note.clone());
         }
@@ -45,6 +53,7 @@ impl Kept {
         let ranges = texts.get(DONE).map_or("", String::as_str).split(',');
         Self {
             done: ranges.filter_map(range).collect(),
+            floor: texts.get(FLOOR).and_then(|floor| floor.parse().ok()),
             note: texts.get(NOTE).cloned(),
         }
     }
@@ -67,6 +76,7 @@ mod tests {
     fn what_is_kept_comes_back_and_what_is_broken_is_nothing() {
         let kept = Kept {
             done: ["5-9", "12-12"].into_iter().filter_map(range).collect(),
+            floor: Some(4),
             note: Some("2026-11-21 17".to_owned()),
         };
         assert_eq!(kept.texts()[DONE], "5-9,12-12");

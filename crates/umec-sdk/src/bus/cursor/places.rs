@@ -8,6 +8,8 @@ use std::collections::BTreeSet;
 use umec_wire::uplink::Ranges;
 use umec_wire::uplink::ranges::Range;
 
+use super::holes::{Hole, Holes};
+
 /// How far the two readers have got.
 #[derive(Debug, Default)]
 pub(crate) struct Places {
@@ -19,6 +21,8 @@ pub(crate) struct Places {
     ahead: Ranges,
     /// What was read and is not acknowledged.
     open: BTreeSet<u64>,
+    /// What was dropped unread, for a reader of everything that wants to know.
+    holes: Option<Holes>,
 }
 
 /// What becomes of a message that a reader has come to.
@@ -44,6 +48,16 @@ impl Places {
         }
     }
 
+    /// Holds the floor below what was dropped unread until that is acknowledged, from here on.
+    pub(crate) fn mind_holes(&mut self) {
+        self.holes.get_or_insert_default();
+    }
+
+    /// A hole that was found since the last was taken.
+    pub(crate) fn hole(&mut self) -> Option<Hole> {
+        self.holes.as_mut()?.take()
+    }
+
     /// Takes what an earlier run has left.
     pub(crate) fn restore(&mut self, floor: u64, ahead: &Ranges) {
         self.read = self.read.max(floor);
@@ -56,6 +70,9 @@ impl Places {
     /// The reader in order comes to a message.
     pub(crate) fn read(&mut self, sequence: u64) -> Read {
         let known = self.ahead.contains(sequence);
+        let holes = self.holes.as_mut();
+        let hole = holes.and_then(|holes| holes.step(self.read, sequence, &self.ahead));
+        self.open.extend(hole);
         self.read = self.read.max(sequence);
         self.pass();
         if known {
@@ -72,7 +89,9 @@ impl Places {
 
     /// The reader ahead comes to a message, having read all since it last began.
     pub(crate) fn read_ahead(&mut self, sequence: u64) -> Read {
-        let first = self.read_ahead.map_or(sequence, |before| before + 1);
+        // What lies between was not meant, unless everything is: then it was dropped.
+        let before = self.read_ahead.filter(|_| self.holes.is_none());
+        let first = before.map_or(sequence, |before| before + 1);
         self.read_ahead = Some(sequence);
         let known = sequence <= self.read || self.ahead.contains(sequence);
         self.ahead.insert_range(Range {
@@ -89,6 +108,9 @@ impl Places {
     /// Takes an acknowledgement.
     pub(crate) fn acknowledge(&mut self, sequence: u64) {
         self.open.remove(&sequence);
+        if let Some(holes) = &mut self.holes {
+            holes.acknowledge(sequence);
+        }
     }
 
     /// The position up to which all that was read in order is acknowledged.
@@ -99,7 +121,8 @@ impl Places {
 
     /// What is acknowledged above the floor, as far as it is worth remembering.
     pub(crate) fn done_ahead(&self) -> Ranges {
-        let whole = self.ahead.iter().filter_map(|range| {
+        let passed = self.holes.iter().flat_map(|holes| holes.passed().iter());
+        let whole = passed.chain(self.ahead.iter()).filter_map(|range| {
             let open = self.open.range(range.first..=range.last).next();
             let last = open.map_or(range.last, |open| open - 1);
             (range.first <= last).then_some(Range { last, ..range })
@@ -173,6 +196,28 @@ mod tests {
         places.acknowledge(12);
         assert_eq!(places.floor(), 13);
         assert_eq!(places.read_ahead(13), Read::Known);
+    }
+
+    #[test]
+    fn a_hole_holds_the_floor_and_is_found_again_by_the_next_run_with_what_was_dropped_since() {
+        let mut places = Places::new(4);
+        places.mind_holes();
+        for sequence in [5, 9, 10] {
+            assert_eq!(places.read(sequence), Read::Fresh);
+            places.acknowledge(sequence);
+        }
+        let hole = places.hole().unwrap();
+        assert_eq!((hole.first, hole.messages()), (6, 3));
+        assert_eq!(places.floor(), 5);
+        let mut next = Places::new(0);
+        next.mind_holes();
+        next.restore(5, &places.done_ahead());
+        // 9 to 12 were dropped as well, and 9 and 10 are safe.
+        assert_eq!(next.read(13), Read::Fresh);
+        let found = next.hole().unwrap();
+        assert_eq!((found.first, found.messages()), (6, 5));
+        places.acknowledge(hole.first);
+        assert_eq!((places.floor(), places.done_ahead().is_empty()), (10, true));
     }
 
     #[test]

@@ -221,14 +221,15 @@ async fn create(
     let name = name.as_str();
     let keeper = keeper(name);
     let consumers = [nats.consumer(name).await?, nats.consumer(&keeper).await?];
-    let floors = consumers.iter().flatten().map(Consumer::floor);
-    let floor = floors.fold(known, u64::max);
     // The keeper has the newer texts, where both are there.
     let mut texts = consumers
         .iter()
         .flatten()
         .map(|consumer| &consumer.config.metadata);
     let kept = kept.unwrap_or_else(|| texts.next_back().map(Kept::of).unwrap_or_default());
+    let floors = consumers.iter().flatten().map(Consumer::floor).max();
+    let first = nats.bounds().await?.first_sequence;
+    let floor = floor(floors, kept.floor, first).max(known);
     let config = |name: &str| keeping(name, floor + 1, &filter, &kept);
     nats.delete_consumer(&keeper).await?;
     nats.create_consumer(&config(&keeper)).await?;
@@ -242,6 +243,22 @@ async fn create(
     nats.create_consumer(&read).await?;
     let pull = Pull::open(&nats, name).await?;
     Ok(Opened { floor, pull, kept })
+}
+
+/// Up to where all is acknowledged, by what the consumers say, what their owner has noted, and the oldest
+/// message that the stream holds. A new position begins with that.
+///
+/// The server moves the floor of a consumer up to what it has dropped. Only the owner's note tells that
+/// from an acknowledgement, and only where the consumers say less can there be a difference.
+fn floor(consumers: Option<u64>, noted: Option<u64>, first: u64) -> u64 {
+    let Some(told) = consumers else {
+        return first.saturating_sub(1);
+    };
+    match noted {
+        Some(noted) if told < first => noted,
+        Some(noted) => told.max(noted),
+        None => told,
+    }
 }
 
 /// The consumer that keeps the floor. An underscore is in no label, so that no process has this name.
@@ -302,5 +319,27 @@ async fn send_acks(nats: Nats, mut acks: watch::Receiver<Ack>, confirm: watch::S
         // Without a subject the consumer was made anew at the floor, which says the same.
         confirm.send_replace(ack.number);
         tokio::time::sleep(ACKNOWLEDGE_EVERY).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::floor;
+
+    #[test]
+    fn a_floor_that_the_server_has_moved_is_told_from_one_that_was_acknowledged() {
+        for (consumers, noted, first, expected) in [
+            (None, None, 1, 0),
+            (None, None, 500, 499),
+            (Some(20), Some(10), 5, 20),
+            (Some(20), Some(22), 5, 22),
+            // The server is at what it has dropped, or further behind.
+            (Some(499), Some(10), 500, 10),
+            (Some(460), Some(10), 500, 10),
+            (Some(499), None, 500, 499),
+        ] {
+            let found = floor(consumers, noted, first);
+            assert_eq!(found, expected, "{consumers:?} {noted:?} {first}");
+        }
     }
 }
