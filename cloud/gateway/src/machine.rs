@@ -10,6 +10,7 @@
 
 mod admission;
 mod assembly;
+mod carrying;
 mod commands;
 mod layouts;
 mod marks;
@@ -90,6 +91,10 @@ pub struct Machine {
     /// The modem that speaks for a node.
     nodes: HashMap<NodeName, ModemName>,
     commands: commands::Commands,
+    /// Who ends which command.
+    rights: commands::Rights,
+    /// Rights of which the last record in the log does not tell the truth.
+    unclear_rights: HashSet<CommandId>,
     /// What was handed out for writing.
     written: HashMap<u64, Written>,
     next_token: u64,
@@ -122,6 +127,8 @@ enum Written {
     Modem,
     /// A claim or a release: it counts when it is read.
     Tenure,
+    /// The end of a right to end a command.
+    RightEnds(CommandId),
 }
 
 /// How often sessions, marks and modems are looked through.
@@ -153,6 +160,8 @@ impl Machine {
             connections: HashMap::new(),
             nodes: HashMap::new(),
             commands: commands::Commands::new(grace),
+            rights: commands::Rights::default(),
+            unclear_rights: HashSet::new(),
             written: HashMap::new(),
             next_token: 0,
             capacity,
@@ -215,16 +224,18 @@ impl Machine {
                 place.map(|_| topic)
             }
             (Some(Written::Result(id)), Some(place)) => {
-                self.places.passed(KafkaTopic::CommandResults, place);
-                if let Some(node) = self.commands.written(&id) {
-                    self.tell(&node, &Down::ResultsReceived(vec![id]));
-                }
+                self.result_is_there(now.wall, id, place);
                 Some(KafkaTopic::CommandResults)
             }
             (Some(Written::Result(id)), None) => {
                 self.commands.not_written(now.steady, &id);
                 None
             }
+            (Some(Written::RightEnds(id)), None) => {
+                self.unclear_rights.insert(id);
+                None
+            }
+            (Some(Written::RightEnds(_)), Some(_)) => Some(KafkaTopic::Marks),
             (Some(Written::Tenure), place) => place.map(|_| KafkaTopic::Marks),
             (Some(Written::Modem), place) => place.map(|_| KafkaTopic::Modems),
             (None, _) => None,
@@ -240,20 +251,7 @@ impl Machine {
             }
         }
         self.share(now);
-        let (nodes, modems) = (&self.nodes, &self.modems);
-        let reaches = |node: &NodeName| {
-            let modem = nodes.get(node).and_then(|name| modems.get(name));
-            modem.is_some_and(|modem| modem.is_up)
-        };
-        for due in self.commands.due(now, reaches) {
-            match due {
-                commands::Due::Send(node, command) => self.tell(&node, &Down::Command(command)),
-                commands::Due::Write(key, result) => {
-                    let id = result.id.clone();
-                    self.write(Written::Result(id), record::of_result(&key, &result));
-                }
-            }
-        }
+        self.carry_commands(now);
         if now.steady >= self.housekeeping {
             self.housekeeping = now.steady + HOUSEKEEPING;
             self.keep_house(now);
@@ -296,13 +294,6 @@ impl Machine {
         self.written.insert(token, what);
         let record = Box::new(record);
         self.actions.push_back(Action::Write { token, record });
-    }
-
-    /// Sends to the modem of a node.
-    fn tell(&mut self, node: &NodeName, message: &Down) {
-        if let Some(name) = self.nodes.get(node).cloned() {
-            self.send(&name, message);
-        }
     }
 
     fn send(&mut self, name: &ModemName, message: &Down) {

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -120,6 +120,22 @@ impl Broker {
             "the broker does not come back\n{}",
             self.running.tail()
         ));
+    }
+
+    /// Writes a record with `kcat`, as whoever uses Kafka in the cloud; headers are `name=value`.
+    #[track_caller]
+    pub fn produce(&self, topic: &str, key: &str, value: &str, headers: &[&str]) {
+        let mut kcat = Command::new(tools::installed("kcat"))
+            .args(["-P", "-K", "=", "-t", topic, "-b", &self.bootstrap()])
+            .args(headers.iter().flat_map(|header| ["-H", header]))
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("kcat runs");
+        let line = format!("{key}={value}\n");
+        let mut input = kcat.stdin.take().expect("it was asked for");
+        input.write_all(line.as_bytes()).expect("kcat reads");
+        drop(input);
+        assert!(kcat.wait().expect("kcat ends").success(), "kcat failed");
     }
 
     /// All records of a topic from its beginning to its present end, read with `kcat`; none where there
@@ -278,41 +294,15 @@ fn versions(port: u16) -> Result<(), std::io::Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::process::Stdio;
-
     use super::*;
-
-    fn produce(broker: &Broker, line: &str) {
-        let mut kcat = Command::new(tools::installed("kcat"))
-            .args([
-                "-P",
-                "-b",
-                &broker.bootstrap(),
-                "-t",
-                "t",
-                "-K",
-                "=",
-                "-H",
-                "a=b",
-            ])
-            .stdin(Stdio::piped())
-            .spawn()
-            .unwrap();
-        kcat.stdin
-            .take()
-            .unwrap()
-            .write_all(line.as_bytes())
-            .unwrap();
-        assert!(kcat.wait().unwrap().success());
-    }
 
     #[test]
     fn a_killed_broker_comes_back_with_its_records() {
         let mut broker = Broker::with_properties("auto.create.topics.enable=true");
-        produce(&broker, "k=one\n");
+        broker.produce("t", "k", "one", &["a=b"]);
         broker.kill();
         broker.restart();
-        produce(&broker, "k=two\n");
+        broker.produce("t", "k", "two", &[]);
         let records = broker.records("t");
         let values: Vec<_> = records.iter().filter_map(|r| r.value.as_deref()).collect();
         assert_eq!(values, ["one", "two"]);

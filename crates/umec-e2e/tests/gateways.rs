@@ -6,17 +6,18 @@
 #[path = "../benches/gateway/fleet.rs"]
 mod fleet;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use umec_e2e::kafka::Broker;
+use umec_e2e::kafka::{Broker, Record};
 use umec_e2e::program::{Running, address, binary};
 use umec_e2e::relay::{Relay, Weather};
 use umec_e2e::{eventually, eventually_async};
+use umec_wire::Timestamp;
 
 use fleet::{Fleet, Load, Pace};
 
@@ -34,6 +35,12 @@ const MESSAGES: u64 = 500;
 /// How often modems are sent elsewhere or a gateway is killed.
 const TURNS: usize = 12;
 
+/// How long a command may take: longer than a gateway that was killed is missed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Commands after each of these, each to any of the modems or to a node that is not there.
+const COMMANDS: usize = 3;
+
 /// A gateway that is killed and comes back on the same address.
 struct Gateway {
     running: Running,
@@ -42,7 +49,8 @@ struct Gateway {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[expect(clippy::print_stdout, reason = "shown when it fails")]
-async fn modems_that_land_on_either_of_two_gateways_lose_and_double_nothing_when_both_are_killed() {
+async fn modems_on_either_of_two_gateways_lose_and_double_nothing_when_both_are_killed_and_commands_end_once()
+ {
     let seed = rand::random();
     let mut dice = StdRng::seed_from_u64(seed);
     println!("seed {seed}");
@@ -75,6 +83,10 @@ async fn modems_that_land_on_either_of_two_gateways_lose_and_double_nothing_when
         tokio::time::sleep(Duration::from_millis(dice.random_range(300..1_500))).await;
         let relay = &relays[dice.random_range(0..FLEETS)];
         relay.aim(addresses[dice.random_range(0..2)]);
+        for number in 0..COMMANDS {
+            let modem = dice.random_range(0..=FLEETS * MODEMS);
+            order(&broker, turn * COMMANDS + number, modem);
+        }
         if turn % 3 == 2 {
             let gateway = &mut gateways[turn % 2].running;
             gateway.kill();
@@ -94,6 +106,18 @@ async fn modems_that_land_on_either_of_two_gateways_lose_and_double_nothing_when
     })
     .await;
     check(&broker, seed, all);
+    check_results(&broker, seed);
+}
+
+/// Gives a command to a node, which bears the name of its modem.
+#[expect(clippy::disallowed_methods, reason = "there is no node here")]
+fn order(broker: &Broker, number: usize, modem: usize) {
+    let expires = SystemTime::now() + PATIENCE;
+    let since = expires.duration_since(UNIX_EPOCH).unwrap();
+    let expires = Timestamp::from_millis(0).saturating_add(since);
+    let value = format!(r#"{{"id":"order-{number}","name":"set","expires":"{expires}"}}"#);
+    let key = format!("{}/meter-3", fleet::name(modem));
+    broker.produce("umec.commands", &key, &value, &[]);
 }
 
 fn start(name: &str, broker: &Broker, folder: &Path, keys: &Path) -> Gateway {
@@ -144,4 +168,35 @@ fn check(broker: &Broker, seed: u64, all: u64) {
     let doubled: Vec<_> = times.iter().filter(|(_, times)| **times > 1).collect();
     assert!(doubled.is_empty(), "seed {seed}: doubled: {doubled:?}");
     assert_eq!(u64::try_from(times.len()).unwrap(), all, "seed {seed}");
+}
+
+/// Each command has ended, and once.
+#[expect(clippy::print_stdout, reason = "shown when it fails")]
+fn check_results(broker: &Broker, seed: u64) {
+    let all = TURNS * COMMANDS;
+    let records = eventually(LONG, || {
+        let records = broker.records("umec.command-results");
+        let ids = records.iter().filter_map(|r| Some(ended(r)?.0));
+        let ids: HashSet<String> = ids.collect();
+        if ids.len() == all {
+            Ok(records)
+        } else {
+            Err(format!("seed {seed}: {} of {all} have ended", ids.len()))
+        }
+    });
+    let results: Vec<_> = records.iter().filter_map(ended).collect();
+    println!("{results:?}");
+    assert_eq!(results.len(), all, "seed {seed}: {results:?}");
+    let is_done = |(_, outcome): &&(String, String)| outcome == "done";
+    assert!(
+        results.iter().filter(is_done).count() > all / 2,
+        "{results:?}"
+    );
+}
+
+/// The id of a result's command, and how it ended.
+fn ended(record: &Record) -> Option<(String, String)> {
+    let value: serde_json::Value = serde_json::from_str(record.value.as_deref()?).ok()?;
+    let text = |name: &str| Some(value[name].as_str()?.to_owned());
+    Some((text("id")?, text("outcome")?))
 }

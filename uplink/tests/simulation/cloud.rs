@@ -1,6 +1,6 @@
 //! Kafka as the gateway sees it: logs that outlive it, records that are on their way when it dies.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use rand::RngExt as _;
@@ -22,9 +22,15 @@ pub(crate) struct Kafka {
     pub(crate) is_away: bool,
     /// Whether several gateways write.
     is_shared: bool,
-    /// How many records of devices there are, and how many there were when each gateway told its places.
+    /// How many records of devices and results there are, and how many of them were covered when each
+    /// gateway told its places.
     written: usize,
     told: HashMap<String, usize>,
+    results: usize,
+    /// How many results there were when places were told and no command was being ended.
+    covered_results: usize,
+    /// Commands that are being ended.
+    ending: HashSet<String>,
 }
 
 /// What Kafka has of one gateway.
@@ -108,8 +114,20 @@ impl Kafka {
         if SCANNED.contains(&record.topic) {
             self.written += 1;
         }
+        self.results += usize::from(record.topic == KafkaTopic::CommandResults);
+        if record.key.starts_with("_right/") {
+            let key = record.key.clone();
+            match record.value {
+                Some(_) => self.ending.insert(key),
+                None => self.ending.remove(&key),
+            };
+        }
         if record.key.starts_with("_gateway/") {
-            self.told.insert(record.key.clone(), self.written);
+            if self.ending.is_empty() {
+                self.covered_results = self.results;
+            }
+            let open = self.results - self.covered_results;
+            self.told.insert(record.key.clone(), self.written - open);
         }
         let log = self.logs.entry((record.topic, partition)).or_default();
         log.push(record);

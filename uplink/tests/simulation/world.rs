@@ -166,7 +166,6 @@ impl World {
 
     /// Decides what befalls whom, and when.
     fn plan(&mut self) {
-        let most_orders = if self.gateways.count() == 1 { 6 } else { 0 };
         let silence = self.weather.silence;
         let mut some = |most: u32, event: fn() -> Event| {
             for _ in 0..self.dice.random_range(0..=most) {
@@ -177,8 +176,7 @@ impl World {
             }
         };
         some(60, || Event::Publish);
-        // Commands are not shared between gateways.
-        some(most_orders, || Event::Order);
+        some(6, || Event::Order);
         some(3, || Event::UplinkDies);
         some(3, || Event::GatewayDies);
         some(3, || Event::KafkaTurns);

@@ -1,15 +1,20 @@
 //! Commands on their way down, each until its one result is in Kafka.
 
+mod outstanding;
+mod rights;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use umec_wire::command::{CommandId, CommandResult, Outcome};
-use umec_wire::uplink::rtt::RoundTrip;
 use umec_wire::uplink::{Command, Now, Ranges};
-use umec_wire::{NodeName, Reason};
+use umec_wire::{Boot, NodeName, Reason};
 
 use crate::kafka::Incoming;
 use crate::request::Request;
+
+use outstanding::Outstanding;
+pub(super) use rights::{RightRecord, Rights, Standing};
 
 #[derive(Debug)]
 pub(super) struct Commands {
@@ -34,28 +39,35 @@ struct Records {
     next: i64,
 }
 
-#[derive(Debug)]
-struct Outstanding {
-    /// The command; none where the record held none.
-    command: Option<(NodeName, Command)>,
-    key: String,
-    place: (i32, i64),
-    /// Whether it was ever sent: then nobody knows whether it was done.
-    was_sent: bool,
-    trip: RoundTrip,
-    next: Duration,
-    deadline: Duration,
-    /// How it ended, on its way to Kafka.
-    result: Option<CommandResult>,
-}
-
 /// What is to be done about a command.
 #[derive(Debug)]
 pub(super) enum Due {
+    /// Ask for the right to end it; whether it is to be sent.
+    Ask(CommandId, bool),
+    /// Pass the right on to the gateway that has the node's modem.
+    Pass(CommandId, Boot),
     /// Send it to the node's modem.
     Send(NodeName, Command),
     /// Write its result under this key.
     Write(String, CommandResult),
+}
+
+/// What a gateway knows of a command besides the command.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Surroundings {
+    pub(super) standing: Standing,
+    /// Whether any gateway may have sent it.
+    pub(super) is_sent: bool,
+    pub(super) node: Whereabouts,
+}
+
+/// Where the modem of a command's node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whereabouts {
+    Here,
+    /// At another gateway.
+    At(Boot),
+    Nowhere,
 }
 
 /// How many ended commands are known by their ids.
@@ -63,9 +75,6 @@ const REMEMBERED: usize = 100_000;
 
 /// How many commands may be outstanding.
 const OUTSTANDING: usize = 10_000;
-
-/// How long before a command is tried again where the node has no session.
-const PAUSE: Duration = Duration::from_millis(200);
 
 // === impl Commands ===
 
@@ -116,25 +125,16 @@ impl Commands {
         // A command that is too late already is not sent; one that was sent may still be answered.
         let late = left.is_zero();
         let deadline = now.steady + if late { left } else { left + self.grace };
-        let outstanding = Outstanding {
-            command,
-            key,
-            place,
-            was_sent: false,
-            trip: RoundTrip::new(),
-            next: now.steady,
-            deadline,
-            result,
-        };
+        let outstanding = Outstanding::new(command, key, place, now.steady, deadline, result);
         self.outstanding.insert(id, outstanding);
         self.due = now.steady;
     }
 
-    /// Takes a result that a modem reports for a device of `node`. True when the command has ended
-    /// before, or never was: the modem need not repeat it.
+    /// Takes a result that a modem reports for a device of `node`. False where the command is unknown:
+    /// it has ended before, never was, or was not read yet.
     pub(super) fn reported(&mut self, now: Now, node: &NodeName, result: CommandResult) -> bool {
         let Some(outstanding) = self.outstanding.get_mut(&result.id) else {
-            return true;
+            return false;
         };
         // A modem answers for its own node alone.
         let own = matches!(&outstanding.command, Some((to, _)) if to == node);
@@ -143,23 +143,42 @@ impl Commands {
             outstanding.next = now.steady;
             self.due = now.steady;
         }
-        false
+        true
     }
 
-    /// Takes the word that a result is in Kafka; gives the node whose modem may forget it.
-    pub(super) fn written(&mut self, id: &CommandId) -> Option<NodeName> {
+    /// Takes the word that a result is in Kafka, whoever wrote it; gives the node whose modem may forget
+    /// it.
+    pub(super) fn ended(&mut self, id: &CommandId) -> Option<NodeName> {
+        self.restore_ended(id.clone());
         let ended = self.outstanding.remove(id)?;
         if let Some(records) = self.records.get_mut(&ended.place.0) {
             records.close(ended.place.1);
         }
-        self.restore_ended(id.clone());
         ended.command.map(|(node, _)| node)
+    }
+
+    /// Whether its result is in Kafka.
+    pub(super) fn has_ended(&self, id: &CommandId) -> bool {
+        self.known_as_ended.contains(id)
+    }
+
+    /// Those whose results are in Kafka.
+    pub(super) fn all_ended(self) -> impl Iterator<Item = CommandId> {
+        self.ended.into_iter()
+    }
+
+    /// Looks at a command at once: the right to end it has another holder.
+    pub(super) fn right_changed(&mut self, now: Duration, id: &CommandId) {
+        if let Some(outstanding) = self.outstanding.get_mut(id) {
+            outstanding.next = now;
+            self.due = now;
+        }
     }
 
     /// Takes the word that a result did not get into Kafka.
     pub(super) fn not_written(&mut self, now: Duration, id: &CommandId) {
         if let Some(outstanding) = self.outstanding.get_mut(id) {
-            outstanding.next = now + PAUSE;
+            outstanding.not_written(now);
             self.due = self.due.min(outstanding.next);
         }
     }
@@ -212,22 +231,24 @@ impl Commands {
         self.due
     }
 
-    /// What is due. `reaches` says whether a node has a session.
-    pub(super) fn due(&mut self, now: Now, reaches: impl Fn(&NodeName) -> bool) -> Vec<Due> {
+    /// What is due. `surroundings` tells of a command and its node what is known besides.
+    pub(super) fn due(
+        &mut self,
+        now: Now,
+        surroundings: impl Fn(&CommandId, Option<&NodeName>) -> Surroundings,
+    ) -> Vec<Due> {
         if now.steady < self.due {
             return Vec::new();
         }
         let mut due = Vec::new();
         self.due = Duration::MAX;
         for (id, outstanding) in &mut self.outstanding {
-            if outstanding.next <= now.steady || outstanding.deadline <= now.steady {
-                due.extend(outstanding.step(now, id, &reaches));
+            if outstanding.is_due(now.steady) {
+                let node = outstanding.command.as_ref().map(|(node, _)| node);
+                let surroundings = surroundings(id, node);
+                due.extend(outstanding.step(now, id, surroundings));
             }
-            let next = match outstanding.result {
-                Some(_) => outstanding.next,
-                None => outstanding.next.min(outstanding.deadline),
-            };
-            self.due = self.due.min(next);
+            self.due = self.due.min(outstanding.next_step());
         }
         due
     }
@@ -251,56 +272,6 @@ impl Records {
 /// Offsets begin at 0.
 fn unsigned(offset: i64) -> u64 {
     u64::try_from(offset).unwrap_or(0)
-}
-
-// === impl Outstanding ===
-
-impl Outstanding {
-    fn step(
-        &mut self,
-        now: Now,
-        id: &CommandId,
-        reaches: impl Fn(&NodeName) -> bool,
-    ) -> Option<Due> {
-        if self.result.is_none() && self.deadline <= now.steady {
-            self.result = Some(self.overdue(now, id));
-            self.next = now.steady;
-        }
-        if let Some(result) = &self.result {
-            if self.next > now.steady {
-                return None;
-            }
-            // Until Kafka has said what became of it.
-            self.next = Duration::MAX;
-            return Some(Due::Write(self.key.clone(), result.clone()));
-        }
-        let (node, command) = self.command.as_ref()?;
-        if !reaches(node) {
-            self.next = now.steady + PAUSE;
-            return None;
-        }
-        self.next = now.steady + self.trip.timeout();
-        self.trip.timed_out();
-        // What has expired is not sent for the first time, nor again: the uplink would refuse it.
-        if command.request.expires <= now.wall {
-            self.next = self.deadline;
-            return None;
-        }
-        self.was_sent = true;
-        Some(Due::Send(node.clone(), command.clone()))
-    }
-
-    fn overdue(&self, now: Now, id: &CommandId) -> CommandResult {
-        if self.was_sent {
-            let text = "it was sent to the node, and no result came back before it expired";
-            result(now, id, Outcome::Failed, Reason::new("no-answer", text))
-        } else {
-            let node = self.command.as_ref().map(|(node, _)| node.as_str());
-            let node = node.unwrap_or("the node");
-            let text = format!("{node} was not connected before it expired");
-            result(now, id, Outcome::Expired, Reason::new("expired", text))
-        }
-    }
 }
 
 fn result(now: Now, id: &CommandId, outcome: Outcome, reason: Reason) -> CommandResult {

@@ -83,6 +83,7 @@ impl Machine {
             return;
         }
         self.next_look = now.steady + Duration::from_secs(1);
+        self.clear_rights(now.wall);
         let silent = self.tenure.silent(now.steady);
         if self.is_restored && !self.is_inheriting && !silent.is_empty() {
             self.is_inheriting = true;
@@ -145,8 +146,13 @@ impl Machine {
             modem.is_changed |= from.is_changed;
         }
         self.is_inheriting = false;
-        if !self.is_restored {
+        if self.is_restored {
+            for id in restored.commands.all_ended() {
+                self.commands.ended(&id);
+            }
+        } else {
             self.commands = restored.commands;
+            self.rights = restored.rights;
             self.places = restored.places;
             self.tenure = restored.tenure;
             self.tenure.begin(now);

@@ -3,7 +3,8 @@
 //! A record per modem holds its marks; a record for each gateway, under the key `_gateway/<boot>`, holds
 //! the places up to which what it wrote is covered by those marks. It is written when the others are in
 //! Kafka. An heir reads the marks, and then what lies behind the places: each record names modem and
-//! message in its headers. A record under `_owner/<modem>` tells which gateway takes the modem.
+//! message in its headers. A record under `_owner/<modem>` tells which gateway takes the modem, one under
+//! `_right/<command>` which gateway ends the command.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,6 +18,7 @@ use umec_wire::uplink::ranges::Range;
 use umec_wire::{Boot, DeviceName, MessageId, ModemName, NodeName, Timestamp};
 
 use super::Machine;
+use super::commands::RightRecord;
 use super::marks::{Mark, Marks};
 use super::modem::Modem;
 use super::tenure::{GatewayRecord, OwnerRecord};
@@ -48,6 +50,9 @@ const GATEWAY: &str = "_gateway/";
 
 /// The same for owners of modems.
 const OWNER: &str = "_owner/";
+
+/// The same for rights to end commands.
+const RIGHT: &str = "_right/";
 
 /// The topics whose records are looked through after a restart.
 pub const SCANNED: [KafkaTopic; 5] = [
@@ -132,7 +137,7 @@ impl Machine {
             })
             .collect();
         let mut places = self.places.clone();
-        if self.written.is_empty() {
+        if self.written.is_empty() && !self.rights.is_ending() {
             // All that it wrote is covered, wherever it is: others may have been further.
             places = places.most(self.tenure.latest());
             self.places = places.clone();
@@ -145,11 +150,15 @@ impl Machine {
             places.resolved.insert(partition, closed.collect());
         }
         places.set(KafkaTopic::Commands, offsets);
+        let results = places.of(KafkaTopic::CommandResults);
+        let results = self.rights.bound(self.boot, results);
+        places.set(KafkaTopic::CommandResults, results);
         let mut records = vec![self.tenure.own_record(places)];
         let settled = self
             .tenure
             .estates()
-            .filter(|(boot, _)| self.known_estates.contains(boot));
+            .filter(|(boot, _)| self.known_estates.contains(boot))
+            .filter(|(boot, _)| self.rights.of(*boot).next().is_none());
         records.extend(settled.map(|(boot, record)| {
             let mut record = record.clone();
             record.is_settled = true;
@@ -165,7 +174,13 @@ impl Machine {
     /// Takes a record of `umec.marks`. Marks only grow, so that the order matters for the others alone.
     pub fn restore(&mut self, now: Duration, record: &Incoming) -> Result<(), serde_json::Error> {
         let key = String::from_utf8_lossy(record.key.as_deref().unwrap_or_default()).into_owned();
-        let Some(value) = &record.value else {
+        let value = record.value.as_deref();
+        if let Some(id) = key.strip_prefix(RIGHT).and_then(|id| id.parse().ok()) {
+            let right = value.map(serde_json::from_slice).transpose()?;
+            self.right(now, &CommandId(id), right);
+            return Ok(());
+        }
+        let Some(value) = value else {
             return Ok(());
         };
         if let Some(boot) = key.strip_prefix(GATEWAY).and_then(|boot| boot.parse().ok()) {
@@ -295,6 +310,21 @@ pub(super) fn owner_record(now: Timestamp, modem: &ModemName, record: &OwnerReco
 
 pub(super) fn modem_record(now: Timestamp, name: &ModemName, modem: &Modem) -> Outgoing {
     marks_record(now, name.to_string(), record::json(&ModemMarks::of(modem)))
+}
+
+pub(super) fn right_record(now: Timestamp, id: &CommandId, record: &RightRecord) -> Outgoing {
+    marks_record(now, right_key(id), record::json(record))
+}
+
+pub(super) fn right_end(now: Timestamp, id: &CommandId) -> Outgoing {
+    Outgoing {
+        value: None,
+        ..marks_record(now, right_key(id), Bytes::new())
+    }
+}
+
+fn right_key(id: &CommandId) -> String {
+    format!("{RIGHT}{}", id.0)
 }
 
 fn marks_record(now: Timestamp, key: String, value: Bytes) -> Outgoing {

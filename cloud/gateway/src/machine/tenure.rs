@@ -189,7 +189,7 @@ impl Tenure {
     }
 
     /// The gateway that stands for `boot` at present; none where it has left in order.
-    fn living(&self, boot: Boot) -> Option<Boot> {
+    pub(super) fn living(&self, boot: Boot) -> Option<Boot> {
         let mut boot = boot;
         // Heirs come later than those they inherit from, so this ends.
         for _ in 0..=self.gateways.len() {
@@ -206,6 +206,12 @@ impl Tenure {
     pub(super) fn is_mine(&self, modem: &ModemName) -> bool {
         let owner = self.owners.get(modem);
         owner.is_some_and(|o| o.boot == self.me && o.claimant.is_none() && o.estate.is_none())
+    }
+
+    /// The other gateway that has the modem.
+    pub(super) fn elsewhere(&self, modem: &ModemName) -> Option<Boot> {
+        let owner = self.living(self.owners.get(modem)?.boot);
+        owner.filter(|owner| *owner != self.me)
     }
 
     /// Whether the marks of the modem are this gateway's to write: also while another claims it.

@@ -147,17 +147,7 @@ impl Machine {
             Some(Up::Batch(batch)) => self.batch(now, name, boot, &batch, Freshness::Live),
             Some(Up::Backlog(batch)) => self.batch(now, name, boot, &batch, Freshness::Backlog),
             Some(Up::Fragment(fragment)) => self.fragment(now, name, boot, fragment),
-            // Whether a command has ended is not known before.
-            Some(Up::Result(_)) if !self.is_restored => {}
-            Some(Up::Result(result)) => {
-                let Some(modem) = self.modems.get(name) else {
-                    return;
-                };
-                let id = result.id.clone();
-                if self.commands.reported(now, &modem.node, result) {
-                    self.send(name, &Down::ResultsReceived(vec![id]));
-                }
-            }
+            Some(Up::Result(result)) => self.reported(now, name, result),
             Some(Up::Keepalive { waiting }) => {
                 if let Some(modem) = self.modems.get_mut(name) {
                     modem.waiting = waiting;

@@ -10,8 +10,10 @@ use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use umec_sdk::bus::Lane;
+use umec_spec::settings::Pattern;
 use umec_spec::settings::uplink::Backlog;
 use umec_uplink::machine::{Action, Machine, Parameters, Renewal};
+use umec_wire::command::{CommandResult, Outcome};
 use umec_wire::reading::{Reading, Series, Value};
 use umec_wire::uplink::{Content, Entry, Now};
 use umec_wire::{Boot, DeviceName, MessageId, MetricName, ModemName, Sequence, Timestamp};
@@ -154,7 +156,7 @@ impl Modem {
             modem: name(number),
             key: KEY_TEXT.repeat(32).parse().expect("a key"),
             boot,
-            command: Vec::new(),
+            command: vec![Pattern::all()],
             datagram: 1_200,
             linger: load.linger,
             renewal: Renewal::default(),
@@ -270,7 +272,18 @@ impl Modem {
                         self.counts.acknowledged(at.elapsed());
                     }
                 }
-                Action::Command(_) | Action::Resolve => {}
+                Action::Command(command) => {
+                    let now = self.now();
+                    let done = CommandResult {
+                        id: command.request.id,
+                        outcome: Outcome::Done,
+                        reason: None,
+                        value: None,
+                        time: now.wall,
+                    };
+                    self.machine.finished(now, done);
+                }
+                Action::Resolve => {}
             }
         }
     }
