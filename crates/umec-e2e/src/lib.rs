@@ -15,6 +15,7 @@ pub mod program;
 pub mod relay;
 pub mod tools;
 
+pub mod disk;
 mod eventually;
 
 pub use eventually::{eventually, eventually_async, fail};

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use tempfile::TempDir;
 
+use crate::disk::Disk;
 use crate::program::Running;
 use crate::{eventually, fail, tools};
 
@@ -21,6 +22,7 @@ pub struct Server {
     port: u16,
     running: Running,
     folder: TempDir,
+    disk: Option<Disk>,
 }
 
 /// What the server writes to its ports file.
@@ -35,24 +37,35 @@ impl Server {
     /// Starts an open server with `JetStream`.
     #[track_caller]
     pub fn start() -> Self {
-        Self::launch(tempfile::tempdir().expect("a folder for the store"), None)
+        let folder = tempfile::tempdir().expect("a folder for the store");
+        Self::launch(folder, None, None)
+    }
+
+    /// Starts a server with `config` whose store lies on a disk of its own.
+    #[track_caller]
+    pub fn on_disk(disk: Disk, config: &str) -> Self {
+        let (folder, file) = configured(config);
+        Self::launch(folder, Some(file), Some(disk))
+    }
+
+    /// The disk of its store, where that is its own.
+    pub const fn disk(&self) -> Option<&Disk> {
+        self.disk.as_ref()
     }
 
     /// Starts a server with `config` as its configuration file. The address, the port and the folder of
     /// the store are the test's own, whatever the configuration says.
     #[track_caller]
     pub fn with_config(config: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the store");
-        let file = folder.path().join("server.conf");
-        fs::write(&file, config).expect("the configuration is written");
-        Self::launch(folder, Some(file))
+        let (folder, file) = configured(config);
+        Self::launch(folder, Some(file), None)
     }
 
     /// Starts a server with the configuration `file`, which may include others beside it.
     #[track_caller]
     pub fn with_config_file(file: &Path) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the store");
-        Self::launch(folder, Some(file.to_path_buf()))
+        Self::launch(folder, Some(file.to_path_buf()), None)
     }
 
     /// The address, such as `nats://127.0.0.1:41234`. It stays the same over restarts.
@@ -91,7 +104,13 @@ impl Server {
     pub fn restart(&mut self) {
         self.running.kill();
         clear(&self.ports());
-        self.running = run(self.folder.path(), self.config.as_deref(), Some(self.port));
+        let config = self.config.as_deref();
+        self.running = run(
+            self.folder.path(),
+            config,
+            Some(self.port),
+            self.disk.as_ref(),
+        );
         let port = self.port;
         // The port may take a moment to be free again: the server says so and ends.
         eventually(UP, || {
@@ -110,10 +129,10 @@ impl Server {
     }
 
     #[track_caller]
-    fn launch(folder: TempDir, config: Option<PathBuf>) -> Self {
+    fn launch(folder: TempDir, config: Option<PathBuf>, disk: Option<Disk>) -> Self {
         let ports = folder.path().join("ports");
         fs::create_dir(&ports).expect("a folder for the ports file");
-        let mut running = run(folder.path(), config.as_deref(), None);
+        let mut running = run(folder.path(), config.as_deref(), None, disk.as_ref());
         let port = eventually(UP, || {
             if let Some(status) = running.ended() {
                 fail(&format!(
@@ -128,6 +147,7 @@ impl Server {
             port,
             running,
             folder,
+            disk,
         }
     }
 
@@ -136,16 +156,27 @@ impl Server {
     }
 }
 
+/// A folder with a configuration file in it.
+fn configured(config: &str) -> (TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder for the store");
+    let file = folder.path().join("server.conf");
+    fs::write(&file, config).expect("the configuration is written");
+    (folder, file)
+}
+
 #[track_caller]
-fn run(folder: &Path, config: Option<&Path>, port: Option<u16>) -> Running {
-    let mut command = Command::new(tools::nats_server());
+fn run(folder: &Path, config: Option<&Path>, port: Option<u16>, disk: Option<&Disk>) -> Running {
+    let (mut command, store) = match disk {
+        Some(disk) => (disk.command(&tools::nats_server()), disk.folder()),
+        None => (Command::new(tools::nats_server()), folder),
+    };
     // Arguments win over the configuration file; -1 takes a free port.
     command
         .args(["--addr", "127.0.0.1", "--port"])
         .arg(port.map_or_else(|| "-1".to_owned(), |port| port.to_string()))
         .arg("--jetstream")
         .arg("--store_dir")
-        .arg(folder.join("store"))
+        .arg(store.join("store"))
         .arg("--ports_file_dir")
         .arg(folder.join("ports"));
     if let Some(config) = config {
