@@ -7,6 +7,8 @@ use std::str::FromStr;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use umec_wire::{DeviceName, MetricName, NodeName};
 
+use crate::gateway::AdminAddress;
+
 /// Where the state lies, where nothing else is said.
 pub const DEFAULT_STATE: &str = ".umec";
 
@@ -45,6 +47,9 @@ pub enum Command {
     /// List, read, watch and command devices
     #[command(subcommand)]
     Device(Device),
+    /// Tell what a gateway knows of its modems
+    #[command(subcommand)]
+    Gateway(Gateway),
     /// Check resources and print what would run
     #[command(
         after_help = "Examples:\n  umec check site.yaml profiles/\n  umec check site.yaml -o json"
@@ -185,6 +190,23 @@ pub enum Device {
         /// Files or folders of resources, where they are not running
         #[arg(long, value_name = "FILE|DIR")]
         file: Vec<PathBuf>,
+        /// How to print
+        #[command(flatten)]
+        shown: Shown,
+    },
+}
+
+/// `umec gateway`
+#[derive(Debug, Subcommand)]
+pub enum Gateway {
+    /// The modems that have called: who, where, and how their way is
+    #[command(
+        after_help = "Examples:\n  umec gateway modems                             the gateway of `umec up`\n  umec gateway modems --admin 10.0.0.5:9100       any other, at its `admin.listen`\n  umec gateway modems -o json | jq -r '.[] | select(.state == \"down\") | .modem'\n\nLOSS is how many of the last datagrams (at most 2,048) have not come. RTT and QUEUE are the modem's own\nwords, as old as TOLD says: from sending a batch until Kafka has it, and messages that wait on the node."
+    )]
+    Modems {
+        /// The gateway's admin listener; that of `umec up` where not given
+        #[arg(long, value_name = "HOST:PORT|URL")]
+        admin: Option<AdminAddress>,
         /// How to print
         #[command(flatten)]
         shown: Shown,

@@ -14,6 +14,7 @@ pub mod device;
 pub mod doctor;
 pub mod exposition;
 pub mod failure;
+pub mod gateway;
 pub mod http;
 pub mod identity;
 pub mod output;
@@ -75,6 +76,7 @@ fn run(arguments: &Arguments) -> Result<(), Failure> {
         Command::Up(up) => wait(up::run(&environment, &arguments.state, up)),
         Command::Status(shown) => wait(status::run(&layout, shown.output)),
         Command::Device(device) => wait(device::run(&layout, device)),
+        Command::Gateway(gateway) => wait(gateway::run(&layout, gateway)),
         Command::Check(check) => check::run(&check.sources, check.shown.output),
         Command::Doctor(shown) => doctor::run(&environment, shown.output),
         Command::Creds(creds) => creds::run(&layout, creds),

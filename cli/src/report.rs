@@ -89,6 +89,9 @@ pub struct KafkaFace {
 pub struct GatewayFace {
     /// Where modems reach it.
     pub udp: String,
+    /// Where it tells how it is: `host:port`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub admin: Option<String>,
 }
 
 /// Reads what a running `umec up` tells; a failure where none runs on this state.

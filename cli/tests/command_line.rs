@@ -47,6 +47,7 @@ fn wrong_arguments_exit_with_64_and_help_with_0() {
         &["device", "get", "Meter 3"],
         &["device", "write", "meter-3", "setpoint"],
         &["status", "-o", "xml"],
+        &["gateway", "modems", "--admin", "https://here"],
         &["up", "absent.yaml"],
         &["check", "."],
     ] {
@@ -66,6 +67,7 @@ fn where_nothing_runs_whoever_asks_is_told_how_to_start_it() {
         &["device", "watch"],
         &["device", "write", "meter-3", "a=1"],
         &["creds"],
+        &["gateway", "modems"],
     ] {
         let output = umec(folder.path(), asks);
         assert_eq!(output.status.code(), Some(69), "{asks:?}");
@@ -73,6 +75,18 @@ fn where_nothing_runs_whoever_asks_is_told_how_to_start_it() {
         assert!(told.contains("start it with `umec up`"), "{told}");
         assert!(!folder.path().join(".umec").exists());
     }
+}
+
+#[test]
+fn a_gateway_that_is_dead_or_none_is_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let output = umec(folder.path(), &["gateway", "modems", "--admin", &address]);
+    assert_eq!(output.status.code(), Some(69));
+    let told = text(&output.stderr);
+    assert!(told.contains("does the gateway run"), "{told}");
 }
 
 #[test]

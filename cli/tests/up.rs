@@ -44,6 +44,15 @@ fn the_example_reaches_every_stage_and_ctrl_c_leaves_no_process_behind() {
             .is_some_and(|d| d.len() == 3 && d.iter().all(up));
         if all { Ok(()) } else { Err(devices) }
     });
+    eventually(SOON, || {
+        let modems = node.umec_json(&["gateway", "modems", "-o", "json"]);
+        let modem = &modems[0];
+        let is_told = modem["state"] == "up"
+            && modem["told"]["roundTripMicroseconds"].as_u64() > Some(0)
+            && modem["loss"]["missing"] == 0
+            && modem["largestDatagram"].as_u64() > Some(100);
+        if is_told { Ok(()) } else { Err(modems) }
+    });
     let running = pids(&node);
     assert_eq!(running.len(), 6);
     assert!(node.stop().success());

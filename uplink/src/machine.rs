@@ -279,8 +279,8 @@ impl Machine {
             self.offer(now, position, entry, Lane::Live);
         }
         self.outgoing.expire(at);
-        let waiting = self.outgoing.waiting();
-        for action in self.link.poll(at, self.outgoing.is_waiting(), waiting) {
+        let unanswered = self.outgoing.unanswered();
+        for action in self.link.poll(at, unanswered) {
             self.actions.push_back(action);
         }
         if !self.link.has_session() {
@@ -338,7 +338,7 @@ impl Machine {
 
     /// When [`Machine::poll`] has something to do at the latest.
     pub fn wake(&self) -> Duration {
-        let mut wake = self.link.wake(self.outgoing.is_waiting());
+        let mut wake = self.link.wake(self.outgoing.unanswered());
         wake = self.gaps.wake().map_or(wake, |gap| gap.min(wake));
         if self.link.has_session() {
             wake = wake.min(self.outgoing.wake());

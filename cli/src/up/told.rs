@@ -4,7 +4,7 @@ use umec_spec::plan::{OPERATOR, Settings};
 
 use super::prepare;
 use super::run::Running;
-use super::service::{CLIENT, EDGE_API, GATEWAY, HTTP, KAFKA, NATS, Role, UDP, credentials};
+use super::service::{ADMIN, CLIENT, EDGE_API, GATEWAY, HTTP, KAFKA, NATS, Role, UDP, credentials};
 use crate::addresses::Face;
 use crate::overview::{Hint, Overview, Phase, ProcessRow};
 use crate::report::{EdgeApiFace, Faces, GatewayFace, KafkaFace, NatsFace, Report};
@@ -81,6 +81,7 @@ impl Running {
             kafka: embedded.or(named),
             gateway: at(GATEWAY, UDP).map(|address| GatewayFace {
                 udp: address.to_string(),
+                admin: at(GATEWAY, ADMIN).map(|admin| admin.to_string()),
             }),
         }
     }

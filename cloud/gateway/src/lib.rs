@@ -5,6 +5,7 @@ mod figures;
 pub mod kafka;
 mod keeper;
 pub mod machine;
+mod modems;
 pub mod original;
 pub mod record;
 mod recovery;

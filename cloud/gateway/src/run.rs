@@ -25,6 +25,7 @@ use crate::figures::Figures;
 use crate::kafka::{Deliveries, Producer, SendError, Watched};
 use crate::keeper::Keeper;
 use crate::machine::{Action, Admission, Machine, Parameters};
+use crate::modems::{self, Answer};
 use crate::original;
 use crate::recovery::{Recovered, Recovery};
 
@@ -73,9 +74,15 @@ pub async fn run(process: Process<GatewaySettings>, node: Node) -> anyhow::Resul
     let (producer, deliveries) = Producer::open(&kafka, &watched).context("a Kafka producer")?;
     let producer = Arc::new(producer);
     announce(&kafka, &producer)?;
+    let (asks, asked) = mpsc::channel(modems::QUESTIONS);
+    let mut loops = vec![asks];
     if let Some(settings) = originals {
-        original::start(settings, &kafka, Arc::clone(&producer), &watched, &node).await?;
+        let (asks, asked) = mpsc::channel(modems::QUESTIONS);
+        loops.push(asks);
+        let creator = Arc::clone(&producer);
+        original::start(settings, &kafka, creator, &watched, &node, asked).await?;
     }
+    modems::show(&node.pages, loops);
     if let Some(file) = &address_file {
         write_address(file, address).with_context(|| format!("writing {}", file.display()))?;
     }
@@ -96,19 +103,17 @@ pub async fn run(process: Process<GatewaySettings>, node: Node) -> anyhow::Resul
         admission: Admission::default(),
     };
     let machine = Machine::new(parameters.clone(), rand::random());
-    let make = move || Machine::new(parameters.clone(), rand::random());
+    let make = Arc::new(move || Machine::new(parameters.clone(), rand::random()));
     let (trouble, troubled) = watch::channel(Some(Reason::new("starting", "Kafka is being asked")));
     let (done, recovered) = oneshot::channel();
-    let first = trouble.clone();
-    let tell = move |reason| drop(first.send(Some(reason)));
     let recovery = Recovery {
         producer: Arc::clone(&producer),
         settings: kafka,
         watched: watched.clone(),
-        make: Arc::new(make),
+        make,
         now: Arc::new(now.clone()),
     };
-    recover(&node, recovery.clone().first(tell, done));
+    recover(&node, recovery.clone(), trouble.clone(), done);
     let (inheriting, inherited) = mpsc::channel(1);
     let serving = Serving {
         socket,
@@ -120,6 +125,7 @@ pub async fn run(process: Process<GatewaySettings>, node: Node) -> anyhow::Resul
         producer,
         deliveries,
         watched,
+        asked,
         keeper: Keeper::new(),
         figures: Figures::new(&node.metrics),
         part: node.health.part("kafka"),
@@ -132,11 +138,17 @@ pub async fn run(process: Process<GatewaySettings>, node: Node) -> anyhow::Resul
 }
 
 /// Lets the first recovery run until it is done or the process stops.
-fn recover(node: &Node, first: impl Future<Output = ()> + Send + 'static) {
+fn recover(
+    node: &Node,
+    recovery: Recovery,
+    trouble: watch::Sender<Option<Reason>>,
+    done: oneshot::Sender<Recovered>,
+) {
     let stopping = node.tasks.stopping();
     drop(node.tasks.spawn(info_span!("recovery"), async move {
+        let tell = move |reason| drop(trouble.send(Some(reason)));
         tokio::select! {
-            () = first => {}
+            () = recovery.first(tell, done) => {}
             () = stopping.cancelled() => {}
         }
     }));
@@ -175,6 +187,8 @@ struct Serving {
     /// What was inherited of gateways that are gone; none where that did not succeed.
     inheriting: mpsc::Sender<Option<Recovered>>,
     inherited: mpsc::Receiver<Option<Recovered>>,
+    /// Who wants to know how modems are.
+    asked: mpsc::Receiver<Answer>,
     keeper: Keeper,
     figures: Figures,
     part: Part,
@@ -211,6 +225,7 @@ impl Serving {
                 }
                 Some(record) = log.recv() => self.log(now(), &record, &mut log),
                 Some(inherited) = self.inherited.recv() => self.inherit(now(), inherited),
+                Some(answer) = self.asked.recv() => drop(answer.send(self.machine.modems())),
                 Ok(()) = self.troubled.changed() => self.heed_trouble(),
                 () = tokio::time::sleep(wake) => {}
                 () = tokio::time::sleep_until(snapshot) => {}

@@ -1,4 +1,4 @@
-//! The process's own face: `/healthz`, `/readyz` and `/metrics` over HTTP.
+//! The process's own face: `/healthz`, `/readyz`, `/metrics` and what else it shows, over HTTP.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -16,12 +16,16 @@ use tracing::{debug, info, info_span};
 use umec_spec::settings::AdminSettings;
 
 use crate::node::Node;
+use crate::pages::Page;
 
 /// How many callers are served at once; further ones wait in the backlog.
 const CONNECTIONS: usize = 16;
 
 /// How long a caller may take to send its request's head.
 const HEAD_DEADLINE: Duration = Duration::from_secs(5);
+
+/// How long a page may take to be written.
+const PAGE_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Why the face cannot be shown.
 #[derive(Debug, thiserror::Error)]
@@ -94,7 +98,7 @@ async fn serve(listener: TcpListener, node: Node) {
 
 async fn converse(stream: TcpStream, node: &Node) {
     let service = hyper::service::service_fn(async |request: Request<Incoming>| {
-        Ok::<_, Infallible>(answer(request.method(), request.uri().path(), node))
+        Ok::<_, Infallible>(answer(request.method(), request.uri().path(), node).await)
     });
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -108,7 +112,7 @@ async fn converse(stream: TcpStream, node: &Node) {
     }
 }
 
-fn answer(method: &Method, path: &str, node: &Node) -> Response<Full<Bytes>> {
+async fn answer(method: &Method, path: &str, node: &Node) -> Response<Full<Bytes>> {
     if method != Method::GET && method != Method::HEAD {
         return respond(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -120,10 +124,26 @@ fn answer(method: &Method, path: &str, node: &Node) -> Response<Full<Bytes>> {
         "/healthz" => respond(StatusCode::OK, TEXT, "ok\n".to_owned()),
         "/readyz" => ready(node),
         "/metrics" => respond(StatusCode::OK, OPEN_METRICS, node.metrics.encode()),
-        _ => respond(
-            StatusCode::NOT_FOUND,
+        path => page(path, node).await,
+    }
+}
+
+/// Writes what the process shows of its own.
+async fn page(path: &str, node: &Node) -> Response<Full<Bytes>> {
+    let Some(writing) = node.pages.write(path) else {
+        let known = format!(
+            "there are /healthz, /readyz, /metrics{}\n",
+            node.pages.told()
+        );
+        return respond(StatusCode::NOT_FOUND, TEXT, known);
+    };
+    match tokio::time::timeout(PAGE_DEADLINE, writing).await {
+        Ok(Some(Page::Json(text))) => respond(StatusCode::OK, JSON, text),
+        Ok(Some(Page::Figures(text))) => respond(StatusCode::OK, OPEN_METRICS, text),
+        Ok(None) | Err(_) => respond(
+            StatusCode::SERVICE_UNAVAILABLE,
             TEXT,
-            "there are /healthz, /readyz and /metrics\n".to_owned(),
+            "the process starts, stops or has too much to do\n".to_owned(),
         ),
     }
 }
@@ -166,7 +186,7 @@ mod tests {
     use super::*;
 
     async fn get(node: &Node, path: &str) -> (StatusCode, String) {
-        let response = answer(&Method::GET, path, node);
+        let response = answer(&Method::GET, path, node).await;
         let status = response.status();
         let body = response.into_body().collect().await.unwrap().to_bytes();
         (status, String::from_utf8(body.to_vec()).unwrap())
@@ -184,5 +204,18 @@ mod tests {
         assert_eq!(get(&node, "/readyz").await.0, StatusCode::OK);
         assert_eq!(get(&node, "/healthz").await.0, StatusCode::OK);
         assert_eq!(get(&node, "/other").await.0, StatusCode::NOT_FOUND);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_page_of_the_process_is_shown_or_told_to_be_late() {
+        let node = Node::for_test(NodeName::new("pole-7").unwrap(), None);
+        let list = || std::future::ready(Some(Page::Json("[]".to_owned())));
+        node.pages.show("/list", list);
+        node.pages.show("/never", std::future::pending);
+        assert_eq!(get(&node, "/list").await, (StatusCode::OK, "[]".to_owned()));
+        let (status, _) = get(&node, "/never").await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        let (_, told) = get(&node, "/other").await;
+        assert!(told.contains("/metrics, /list, /never"), "{told}");
     }
 }

@@ -6,6 +6,7 @@ use crate::bus::Bus;
 use crate::clock::Clock;
 use crate::health::Health;
 use crate::metrics::Metrics;
+use crate::pages::Pages;
 use crate::tasks::Tasks;
 
 /// What `run(config, node)` of every daemon is given.
@@ -23,6 +24,8 @@ pub struct Node {
     pub metrics: Metrics,
     /// Whether it does its work.
     pub health: Health,
+    /// What it shows beside health and figures.
+    pub pages: Pages,
     pub(crate) bus: Option<Bus>,
 }
 
@@ -47,6 +50,7 @@ impl Node {
             tasks: Tasks::new(),
             metrics: Metrics::default(),
             health: Health::default(),
+            pages: Pages::default(),
             bus: None,
         }
     }

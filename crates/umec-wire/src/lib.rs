@@ -12,6 +12,7 @@ pub mod header;
 pub mod kafka;
 pub mod label;
 pub mod message_id;
+pub mod modem;
 pub mod original;
 pub mod problem;
 pub mod reading;

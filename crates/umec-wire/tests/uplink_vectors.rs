@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use umec_wire::uplink::datagram::Retry;
 use umec_wire::uplink::session::{Welcome, answer};
@@ -47,7 +48,10 @@ fn vectors() -> Vec<(&'static str, Vec<u8>)> {
     second.welcome(&welcome[1..]).unwrap();
     let mut uplink = second.session(Connection(0x0102_0304)).unwrap();
 
-    let keepalive = Up::Keepalive { waiting: 2 };
+    let keepalive = Up::Keepalive {
+        waiting: 2,
+        round_trip: None,
+    };
     let keepalive = uplink.seal(Lane::Data, &keepalive.encode()).unwrap();
     let alive = Down::Alive { refusing: None };
     let alive = gateway.seal(Lane::Data, &alive.encode()).unwrap();
@@ -58,6 +62,11 @@ fn vectors() -> Vec<(&'static str, Vec<u8>)> {
         ranges.insert(number);
     }
     let acknowledged = gateway.seal(Lane::Data, &Down::Acknowledged(ranges).encode());
+    let keepalive_that_tells = Up::Keepalive {
+        waiting: 2,
+        round_trip: Some(Duration::from_millis(180)),
+    };
+    let telling = uplink.seal(Lane::Data, &keepalive_that_tells.encode());
     let unknown = Datagram::Unknown(Connection(0x0102_0304)).encode();
     vec![
         ("hello", hello),
@@ -69,6 +78,10 @@ fn vectors() -> Vec<(&'static str, Vec<u8>)> {
         ("challenge 7", challenge.unwrap()),
         ("answer to challenge 7", answer.unwrap()),
         ("batches 0 to 2 and 9 are safe", acknowledged.unwrap()),
+        (
+            "keepalive, 2 wait, the round trip is 180 ms",
+            telling.unwrap(),
+        ),
         ("unknown", unknown),
     ]
 }

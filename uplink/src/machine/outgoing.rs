@@ -14,6 +14,7 @@ use super::backlog::Backlog;
 use super::flight::Flight;
 use super::floors::Floors;
 use super::layouts::Layouts;
+use super::link::Unanswered;
 use super::packing::{self, Packed};
 use super::waiting::Waiting;
 
@@ -226,9 +227,13 @@ impl Outgoing {
         self.total.acknowledged
     }
 
-    /// Whether something was sent and is not acknowledged.
-    pub(super) fn is_waiting(&self) -> bool {
-        !self.flight.is_empty()
+    /// What waits for an answer, and for how long it usually does.
+    pub(super) fn unanswered(&self) -> Unanswered {
+        Unanswered {
+            is_waiting: !self.flight.is_empty(),
+            waiting: self.waiting(),
+            round_trip: self.flight.round_trip(),
+        }
     }
 
     pub(super) fn wake(&self) -> Duration {

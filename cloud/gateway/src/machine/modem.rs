@@ -1,10 +1,12 @@
 //! One modem: its sessions, what it has sent, and what of that is in Kafka.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
+use umec_wire::modem::{Heard, Loss, ModemState, Protocol, Told};
 use umec_wire::uplink::batch::{Batch, BatchError};
 use umec_wire::uplink::{Entry, Ranges};
-use umec_wire::{Boot, MessageId, NodeName, Timestamp};
+use umec_wire::{Boot, MessageId, ModemName, NodeName, Timestamp};
 
 use super::admission::Bucket;
 use super::assembly::Assembly;
@@ -22,6 +24,8 @@ pub(super) struct Modem {
     pub(super) assembly: Assembly,
     /// How many entries wait on the node, as it says.
     pub(super) waiting: u64,
+    /// When it said so, and how long its batches take to be acknowledged.
+    told: Option<(Timestamp, Option<Duration>)>,
     /// Whether the marks have changed since they were last written down.
     pub(super) is_changed: bool,
     /// Whether it was last told of as up.
@@ -69,6 +73,7 @@ impl Modem {
             marks: Marks::default(),
             assembly: Assembly::default(),
             waiting: 0,
+            told: None,
             is_changed: false,
             is_up: false,
             pending: HashMap::new(),
@@ -81,6 +86,35 @@ impl Modem {
         if boot != self.run.boot {
             self.run = Run::new(boot);
         }
+    }
+
+    /// Takes note that it has told how it is.
+    pub(super) fn told(&mut self, now: Timestamp, round_trip: Option<Duration>) {
+        self.told = Some((now, round_trip));
+    }
+
+    /// How it is; `None` before its session was proven, and where another gateway has it.
+    pub(super) fn state(&self, name: &ModemName) -> Option<ModemState> {
+        let proven = self.sessions.proven()?;
+        let (missing, of) = proven.missing();
+        Some(ModemState {
+            modem: name.clone(),
+            node: self.node.clone(),
+            protocol: Protocol::V2,
+            state: if self.is_up { Heard::Up } else { Heard::Down },
+            address: proven.address,
+            since: proven.since,
+            last_seen: proven.heard.wall,
+            carrier: None,
+            largest_datagram: u32::try_from(proven.largest).ok(),
+            loss: Some(Loss { missing, of }),
+            told: self.told.map(|(at, round_trip)| Told {
+                at,
+                queue: self.waiting,
+                round_trip_microseconds: round_trip
+                    .and_then(|trip| u64::try_from(trip.as_micros()).ok()),
+            }),
+        })
     }
 
     /// Reads the messages of a batch of the uplink's run `boot`.
@@ -201,6 +235,16 @@ impl Modem {
             .proven()
             .is_some_and(|proven| proven.boot == self.run.boot);
         (owed && is_current).then(|| self.run.acknowledged.clone())
+    }
+}
+
+impl super::Machine {
+    /// How modems that have called here are, by name.
+    pub fn modems(&self) -> Vec<ModemState> {
+        let told = self.modems.iter().filter_map(|(name, m)| m.state(name));
+        let mut modems: Vec<_> = told.collect();
+        modems.sort_unstable_by(|one, other| one.modem.cmp(&other.modem));
+        modems
     }
 }
 

@@ -38,6 +38,8 @@ pub(super) struct Proven {
     begun: Duration,
     pub(super) since: Timestamp,
     pub(super) heard: Now,
+    /// The bytes of its largest datagram.
+    pub(super) largest: usize,
 }
 
 /// An address from which the newest datagram came, and which may be anybody's: whoever can hold a
@@ -208,6 +210,7 @@ impl Sessions {
             begun: now.steady,
             since: now.wall,
             heard: now,
+            largest: 0,
         };
         // Hellos are answered in their order: what was begun earlier is of this run or of one that ended.
         self.candidates
@@ -295,8 +298,14 @@ impl Sessions {
 // === impl Proven ===
 
 impl Proven {
+    /// How many of the modem's last datagrams have not come, and of how many.
+    pub(super) fn missing(&self) -> (u64, u64) {
+        self.session.missing()
+    }
+
     /// Notes where a datagram of the session came from.
     fn arrived(&mut self, from: SocketAddr, newest: bool, length: usize, drawn: u32) {
+        self.largest = self.largest.max(length);
         match &mut self.trial {
             Some(trial) if trial.address == from => trial.received += length,
             _ if !newest => {}

@@ -148,9 +148,13 @@ impl Machine {
             Some(Up::Backlog(batch)) => self.batch(now, name, boot, &batch, Freshness::Backlog),
             Some(Up::Fragment(fragment)) => self.fragment(now, name, boot, fragment),
             Some(Up::Result(result)) => self.reported(now, name, result),
-            Some(Up::Keepalive { waiting }) => {
+            Some(Up::Keepalive {
+                waiting,
+                round_trip,
+            }) => {
                 if let Some(modem) = self.modems.get_mut(name) {
                     modem.waiting = waiting;
+                    modem.told(now.wall, round_trip);
                     if waiting > 0 {
                         modem.repeat();
                         self.owed.insert(name.clone());

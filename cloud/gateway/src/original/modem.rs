@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use umec_spec::settings::original::{OriginalModem, Rebind};
 use umec_wire::Timestamp;
+use umec_wire::modem::{Heard, ModemState, Protocol};
 use umec_wire::original::{Carrier, IotStatus, Sample};
 use umec_wire::uplink::Now;
 
@@ -201,6 +202,24 @@ impl Modem {
         }
     }
 
+    /// How it is; `None` before it was heard.
+    pub(super) fn state(&self) -> Option<ModemState> {
+        let here = self.here.as_ref()?;
+        Some(ModemState {
+            modem: self.settings.node.as_label().clone().into(),
+            node: self.settings.node.clone(),
+            protocol: Protocol::V1,
+            state: if self.is_up { Heard::Up } else { Heard::Down },
+            address: here.address,
+            since: here.since,
+            last_seen: here.last_seen,
+            carrier: self.carrier,
+            largest_datagram: None,
+            loss: None,
+            told: None,
+        })
+    }
+
     /// The record of how it is, where that has changed.
     pub(super) fn report(&mut self, now: Now, rebind: Rebind) -> Option<Record> {
         let here = self.here.as_ref()?;
@@ -231,6 +250,13 @@ impl Modem {
         let here = self.here.as_ref().filter(|_| self.is_up);
         let silent = here.map_or(Duration::MAX, |here| here.heard + rebind.host.duration());
         switch.min(moves).min(silent)
+    }
+}
+
+impl super::Machine {
+    /// How modems that were heard are.
+    pub fn modems(&self) -> Vec<ModemState> {
+        self.modems.iter().filter_map(Modem::state).collect()
     }
 }
 

@@ -25,6 +25,7 @@ use crate::kafka::{
     Deliveries, EnsureError, Group, GroupError, Incoming, Plain, Producer, SendError, Watched,
     topic,
 };
+use crate::modems::Answer;
 
 /// The name under which Kafka keeps up to where requests were read.
 const GROUP: &str = "umec-gateway-original";
@@ -70,6 +71,7 @@ pub(crate) async fn start(
     creator: Arc<Producer>,
     watched: &Watched,
     node: &Node,
+    asked: mpsc::Receiver<Answer>,
 ) -> anyhow::Result<()> {
     let listen = settings.listen;
     let socket = UdpSocket::bind(listen)
@@ -115,6 +117,7 @@ pub(crate) async fn start(
         deliveries,
         waiting: VecDeque::new(),
         told: None,
+        asked,
         figures: Figures::new(&node.metrics),
         node: node.clone(),
         began: Instant::now(),
@@ -186,6 +189,8 @@ struct Serving {
     /// Records that must get into Kafka and did not find room.
     waiting: VecDeque<(u64, Record)>,
     told: Option<Told>,
+    /// Who wants to know how modems are.
+    asked: mpsc::Receiver<Answer>,
     figures: Figures,
     node: Node,
     began: Instant,
@@ -219,6 +224,7 @@ impl Serving {
                     self.machine.request(now, &record);
                 }
                 Ok(told) = &mut first, if self.told.is_none() && !stopping.is_cancelled() => self.follow(told, &sender),
+                Some(answer) = self.asked.recv() => drop(answer.send(self.machine.modems())),
                 () = tokio::time::sleep(wake) => {}
             }
             self.receive(&mut buffer);

@@ -130,7 +130,10 @@ impl Site {
 
 impl Modem {
     pub(crate) fn keepalive(&mut self) -> Vec<u8> {
-        let message = Up::Keepalive { waiting: 0 };
+        let message = Up::Keepalive {
+            waiting: 0,
+            round_trip: None,
+        };
         self.session.seal(Lane::Data, &message.encode()).unwrap()
     }
 

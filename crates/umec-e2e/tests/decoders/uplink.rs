@@ -123,7 +123,10 @@ fn ups() -> [Up; 4] {
             value: Some(Value::from("x")),
             time: Timestamp::from_millis(1_763_716_200_000),
         }),
-        Up::Keepalive { waiting: 100_000 },
+        Up::Keepalive {
+            waiting: 100_000,
+            round_trip: Some(std::time::Duration::from_millis(180)),
+        },
     ]
 }
 

@@ -3,6 +3,8 @@
 //! Arrays of known length stand for structures, whole numbers for enumerations, `null` for what is
 //! absent. A decoder refuses an array that is shorter or longer than it knows.
 
+use std::time::Duration;
+
 use minicbor::data::Type;
 use minicbor::decode::{Decoder, Error};
 use minicbor::encode::{self, Encoder, Write};
@@ -44,6 +46,21 @@ pub(super) fn array(from: &mut Decoder<'_>, length: u64) -> Result<(), Error> {
         Some(found) if found == length => Ok(()),
         _ => Err(Error::message("an array has another length")),
     }
+}
+
+/// The round trip as the filling of a keepalive tells it.
+pub(super) fn encode_round_trip(trip: Duration) -> Vec<u8> {
+    let micros = u32::try_from(trip.as_micros()).unwrap_or(u32::MAX);
+    to_bytes(|to| to.array(1)?.u32(micros).map(drop))
+}
+
+/// The round trip in the filling of a keepalive; none where it is filling and no more.
+pub(super) fn round_trip(filling: &[u8]) -> Option<Duration> {
+    let mut from = Decoder::new(filling);
+    array(&mut from, 1).ok()?;
+    from.u32()
+        .ok()
+        .map(|micros| Duration::from_micros(micros.into()))
 }
 
 /// Reads an array of any known length, each member by `member`. Memory grows with what is there,

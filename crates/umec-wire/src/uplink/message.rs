@@ -26,7 +26,10 @@
 //! all else in the lane for data; in the other lane they are refused.
 //!
 //! Filling is bytes of any value. That of a keepalive makes it as long as a challenge at least, so that
-//! the gateway can challenge a new address without sending more to it than came from it.
+//! the gateway can challenge a new address without sending more to it than came from it. Where it begins
+//! with an array of one whole number, that is the round trip in microseconds.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use minicbor::decode::{Decoder, Error};
@@ -57,6 +60,9 @@ pub enum Up {
     Keepalive {
         /// How many entries wait for acknowledgement on the node.
         waiting: u64,
+        /// From sending a batch to its acknowledgement, smoothed, in whole microseconds and at most 71
+        /// minutes; none before the first one, and from uplinks that do not tell.
+        round_trip: Option<Duration>,
     },
     /// Shows that the modem hears at its new address: the number of the challenge.
     Answer(u32),
@@ -190,8 +196,11 @@ impl Up {
             }),
             (Some(3), 3) => {
                 let waiting = from.u64()?;
-                from.bytes()?;
-                Self::Keepalive { waiting }
+                let round_trip = cbor::round_trip(from.bytes()?);
+                Self::Keepalive {
+                    waiting,
+                    round_trip,
+                }
             }
             (Some(2), 4) => Self::Answer(from.u32()?),
             (Some(3), 5) => Self::Probe {
@@ -222,10 +231,15 @@ impl Up {
                 cbor::encode_option(to, result.value.as_ref(), cbor::encode_value)?;
                 to.i64(result.time.as_micros()).map(drop)
             }
-            Self::Keepalive { waiting } => {
+            Self::Keepalive {
+                waiting,
+                round_trip,
+            } => {
                 to.array(3)?.u8(3)?.u64(*waiting)?;
-                let filling = KEEPALIVE.saturating_sub(1 + 1 + minicbor::len(waiting) + 1);
-                to.bytes(&vec![0; filling]).map(drop)
+                let mut filling = round_trip.map_or_else(Vec::new, cbor::encode_round_trip);
+                let least = KEEPALIVE.saturating_sub(1 + 1 + minicbor::len(waiting) + 1);
+                filling.resize(filling.len().max(least), 0);
+                to.bytes(&filling).map(drop)
             }
             Self::Answer(number) => to.array(2)?.u8(4)?.u32(*number).map(drop),
             Self::Probe { number, filling } => {

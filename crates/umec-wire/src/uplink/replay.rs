@@ -71,6 +71,14 @@ impl ReplayWindow {
         number >= self.next
     }
 
+    /// How many numbers of the window were not received, and of how many: of the last [`SIZE`] below the
+    /// highest received one, or of fewer at the beginning.
+    pub fn missing(&self) -> (u64, u64) {
+        let of = self.next.min(SIZE);
+        let seen: u64 = self.seen.iter().map(|w| u64::from(w.count_ones())).sum();
+        (of.saturating_sub(seen), of)
+    }
+
     fn set(&mut self, number: u64, seen: bool) {
         let (word, bit) = place(number);
         if let Some(bits) = self.seen.get_mut(word) {
@@ -103,6 +111,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_is_missing_is_counted_over_the_window() {
+        let mut window = ReplayWindow::new();
+        assert_eq!(window.missing(), (0, 0));
+        for number in [0, 1, 3, 9] {
+            window.mark(number);
+        }
+        assert_eq!(window.missing(), (6, 10));
+        window.mark(2);
+        assert_eq!(window.missing(), (5, 10));
+        for number in (10..3 * SIZE).filter(|number| number % 4 != 0) {
+            window.mark(number);
+        }
+        assert_eq!(window.missing(), (SIZE / 4, SIZE));
+        window.mark(100 * SIZE);
+        assert_eq!(window.missing(), (SIZE - 1, SIZE));
+    }
 
     #[test]
     fn a_number_is_taken_once() {

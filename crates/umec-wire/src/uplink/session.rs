@@ -254,6 +254,11 @@ impl Session {
         Some(bytes)
     }
 
+    /// How many of the other end's last datagrams have not come, and of how many.
+    pub fn missing(&self) -> (u64, u64) {
+        self.window.missing()
+    }
+
     /// Opens a datagram: the message in it, and whether it is the newest so far.
     pub fn open(&mut self, sealed: &Sealed<'_>) -> Result<(Bytes, bool), OpenError> {
         self.window.check(sealed.number)?;

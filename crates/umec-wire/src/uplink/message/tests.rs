@@ -73,7 +73,10 @@ fn up() -> impl Strategy<Value = Up> {
             })
         ),
         result().prop_map(Up::Result),
-        any::<u64>().prop_map(|waiting| Up::Keepalive { waiting }),
+        (any::<u64>(), any::<Option<u32>>()).prop_map(|(waiting, micros)| Up::Keepalive {
+            waiting,
+            round_trip: micros.map(|micros| Duration::from_micros(micros.into())),
+        }),
     ]
 }
 
@@ -129,6 +132,20 @@ proptest! {
         bytes.push(0);
         prop_assert!(matches!(Down::decode(&bytes), Err(DecodeError::Trailing(1))));
     }
+}
+
+#[test]
+fn a_round_trip_costs_a_keepalive_nothing_and_filling_alone_tells_none() {
+    let keepalive = |round_trip| Up::Keepalive {
+        waiting: 3,
+        round_trip,
+    };
+    let silent = keepalive(None).encode();
+    let told = keepalive(Some(Duration::from_millis(180))).encode();
+    assert_eq!(told.len(), silent.len());
+    // What an uplink sends that does not know of it.
+    assert_eq!(silent, [&[0x83, 3, 3, 0x4a][..], &[0; 10]].concat());
+    assert_eq!(Up::decode(&silent.into()).unwrap(), keepalive(None));
 }
 
 #[test]
