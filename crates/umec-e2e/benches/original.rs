@@ -11,7 +11,7 @@ use umec_e2e::eventually;
 use umec_e2e::figure::{Figure, Goal};
 use umec_e2e::kafka::Broker;
 use umec_e2e::original::{MOMENT, Server, data};
-use umec_gateway::kafka::{Plain, Producer, Watched};
+use umec_gateway::kafka::{Brokers, Plain, Producer, Watched};
 use umec_sdk::Node;
 use umec_spec::settings::gateway::{GatewaySettings, Kafka, default_name};
 use umec_spec::settings::{AdminSettings, Process};
@@ -83,7 +83,7 @@ fn tell(what: &str, rate: f64, goal: Goal) {
 /// What the stand-in for the original server takes in a second.
 fn stand_in(bootstrap: &str) -> f64 {
     let (producer, mut deliveries) =
-        Producer::open(&kafka(bootstrap), &Watched::new()).expect("a producer");
+        Producer::open(&Brokers::plain(bootstrap), &Watched::new()).expect("a producer");
     let handled = Arc::new(AtomicU64::new(0));
     let count = Arc::clone(&handled);
     let server = Server::start(Box::new(move |topic, value| {
@@ -148,12 +148,7 @@ fn load(node: &Node, to: SocketAddr, rate: u32) -> (u64, f64) {
 }
 
 fn kafka(bootstrap: &str) -> Kafka {
-    Kafka {
-        bootstrap: bootstrap.to_owned(),
-        address_file: None,
-        partitions: 6,
-        replication: 1,
-    }
+    Kafka::at(bootstrap)
 }
 
 fn gateway(bootstrap: &str) -> (Node, SocketAddr) {

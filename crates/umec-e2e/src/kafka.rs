@@ -1,5 +1,7 @@
 //! A real Apache Kafka: one node, `KRaft`.
 
+mod secured;
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -12,6 +14,8 @@ use tempfile::TempDir;
 
 use crate::program::Running;
 use crate::{eventually, fail, tools};
+
+pub use secured::Secured;
 
 /// A broker is up within 4 s on an idle machine; two cores that compile get more.
 const UP: Duration = Duration::from_mins(2);
@@ -37,6 +41,13 @@ pub struct Broker {
     port: u16,
     running: Running,
     _folder: TempDir,
+}
+
+/// The ports of a broker.
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    port: u16,
+    controller: u16,
 }
 
 /// A record, as `kcat` reads it.
@@ -73,13 +84,20 @@ impl Broker {
     /// Starts a broker with further lines of `server.properties`.
     #[track_caller]
     pub fn with_properties(further: &str) -> Self {
+        Self::launch(&|_| further.to_owned(), &[])
+    }
+
+    /// Starts a broker with what `further` says for its ports, on storage made with further arguments.
+    #[track_caller]
+    fn launch(further: &dyn Fn(Ports) -> String, storage: &[String]) -> Self {
         for _ in 0..ATTEMPTS {
             let folder = tempfile::tempdir().expect("a folder for the data");
             let (port, controller) = free_ports();
             let properties = folder.path().join("server.properties");
-            let text = properties_text(port, controller, &folder.path().join("data")) + further;
+            let text = properties_text(port, controller, &folder.path().join("data"))
+                + &further(Ports { port, controller });
             fs::write(&properties, text).expect("the properties are written");
-            format_storage(&properties);
+            format_storage(&properties, storage);
             let mut running = Running::start(java("kafka.Kafka", &[&properties.to_string_lossy()]));
             if answers(&mut running, port) {
                 return Self {
@@ -245,10 +263,11 @@ log.cleaner.dedupe.buffer.size=8388608
 }
 
 #[track_caller]
-fn format_storage(properties: &Path) {
+fn format_storage(properties: &Path, further: &[String]) {
     let properties = properties.to_string_lossy();
     let arguments = ["format", "-t", CLUSTER, "-c", &properties, "--standalone"];
     let output = java("kafka.tools.StorageTool", &arguments)
+        .args(further)
         .output()
         .unwrap_or_else(|e| fail(&format!("java does not start ({e}): run `make tools`")));
     if !output.status.success() {

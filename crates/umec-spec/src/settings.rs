@@ -6,6 +6,7 @@
 pub mod custom;
 pub mod edge_api;
 pub mod gateway;
+pub mod kafka;
 pub mod modbus;
 pub mod modbus_line;
 pub mod original;

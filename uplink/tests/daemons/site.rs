@@ -8,7 +8,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tracing::info_span;
 use umec_e2e::kafka::{Record, records};
-use umec_gateway::kafka::{Outgoing, Producer, Watched};
+use umec_gateway::kafka::{Brokers, Outgoing, Producer, Watched};
 use umec_sdk::{Bus, Node};
 use umec_spec::settings::gateway::{GatewaySettings, Kafka, default_name};
 use umec_spec::settings::uplink::UplinkSettings;
@@ -85,10 +85,9 @@ impl Cloud {
             address_file: Some(folder.path().join("udp")),
             keys: keys.to_owned(),
             kafka: Kafka {
-                bootstrap: bootstrap.to_owned(),
                 address_file: Some(folder.path().join("kafka")),
                 partitions: 3,
-                replication: 1,
+                ..Kafka::at(bootstrap)
             },
             original: None,
         };
@@ -164,12 +163,9 @@ impl Cloud {
     }
 
     pub(crate) fn produce(&mut self, key: &str, value: &str) {
-        let settings = Kafka {
-            bootstrap: self.bootstrap(),
-            ..self.settings.kafka.clone()
-        };
+        let brokers = Brokers::plain(&self.bootstrap());
         let producer = self.orders.get_or_insert_with(|| {
-            let (producer, _) = Producer::open(&settings, &Watched::new()).unwrap();
+            let (producer, _) = Producer::open(&brokers, &Watched::new()).unwrap();
             producer
         });
         let record = Outgoing {

@@ -1,20 +1,25 @@
-//! What every client of Kafka has in common: its settings, and that its troubles are seen.
+//! What every client of Kafka has in common: its troubles are seen.
 
 use rdkafka::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
+use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio::sync::watch;
 use tracing::{debug, warn};
+use umec_wire::Reason;
 
 /// Whether the brokers answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KafkaState {
     /// Nothing speaks against it.
     Connected,
-    /// They do not; the text says what was tried.
-    Away(String),
+    /// They do not, or do not let this client in. The code is `kafka-away`, `kafka-login` for a name or
+    /// password that they refuse, `kafka-tls` where no trust comes about; the text says what was tried.
+    Away(Reason),
 }
+
+const AWAY: &str = "kafka-away";
 
 /// A client whose log and errors go where people look.
 #[derive(Debug, Clone)]
@@ -22,25 +27,12 @@ pub struct Watched {
     state: watch::Sender<KafkaState>,
 }
 
-/// The settings of every client.
-pub(super) fn client_config(bootstrap: &str) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    config
-        .set("bootstrap.servers", bootstrap)
-        .set("client.id", "umec-gateway")
-        .set("reconnect.backoff.ms", "100")
-        .set("reconnect.backoff.max.ms", "2000")
-        .set("log.connection.close", "false")
-        .set_log_level(RDKafkaLogLevel::Warning);
-    config
-}
-
 // === impl Watched ===
 
 impl Watched {
     /// Nothing is known yet.
     pub fn new() -> Self {
-        let state = KafkaState::Away("no broker has answered yet".to_owned());
+        let state = KafkaState::Away(Reason::new(AWAY, "no broker has answered yet"));
         Self {
             state: watch::Sender::new(state),
         }
@@ -54,6 +46,19 @@ impl Watched {
     /// Notes that a broker has answered.
     pub fn answered(&self) {
         self.change(KafkaState::Connected);
+    }
+
+    /// Why a step towards Kafka did not succeed: that the brokers do not let this client in, where that
+    /// is known, else what the step itself says.
+    pub fn why(&self, step: String) -> Reason {
+        match &*self.state.borrow() {
+            KafkaState::Away(reason) if reason.code.as_str() != AWAY => reason.clone(),
+            _ => Reason::new(AWAY, step),
+        }
+    }
+
+    fn is_refused(&self) -> bool {
+        matches!(&*self.state.borrow(), KafkaState::Away(reason) if reason.code.as_str() != AWAY)
     }
 
     fn change(&self, to: KafkaState) {
@@ -84,7 +89,14 @@ impl ClientContext for Watched {
 
     fn error(&self, error: KafkaError, reason: &str) {
         debug!(%error, reason, "kafka client error");
-        self.change(KafkaState::Away(reason.to_owned()));
+        let code = match error.rdkafka_error_code() {
+            Some(Code::Authentication | Code::SaslAuthenticationFailed) => "kafka-login",
+            Some(Code::SSL) => "kafka-tls",
+            // What was said of single brokers says more.
+            Some(Code::AllBrokersDown) if self.is_refused() => return,
+            _ => AWAY,
+        };
+        self.change(KafkaState::Away(Reason::new(code, reason)));
     }
 }
 

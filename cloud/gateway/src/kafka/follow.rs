@@ -5,7 +5,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 use tracing::warn;
 
-use super::client::{Watched, client_config};
+use super::brokers::Brokers;
+use super::client::Watched;
 use umec_wire::kafka::KafkaTopic;
 
 use super::{Incoming, Offsets};
@@ -21,12 +22,13 @@ pub struct Follow {
 impl Follow {
     /// Begins at the given places, one for each partition that is to be read.
     pub fn begin(
-        bootstrap: &str,
+        brokers: &Brokers,
         watched: &Watched,
         topic: KafkaTopic,
         from: &Offsets,
     ) -> Result<Self, KafkaError> {
-        let consumer: StreamConsumer<Watched> = client_config(bootstrap)
+        let consumer: StreamConsumer<Watched> = brokers
+            .client_config()
             .set("group.id", "umec-gateway-follow")
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "earliest")

@@ -10,7 +10,8 @@ use rdkafka::{Offset, TopicPartitionList};
 use tracing::warn;
 
 use super::Incoming;
-use super::client::{Watched, client_config};
+use super::brokers::Brokers;
+use super::client::Watched;
 
 /// Reads all partitions of a topic. They are assigned, not balanced: a predecessor that died holds
 /// nothing back, and nobody waits for its session to expire.
@@ -49,7 +50,7 @@ impl Group {
     /// Begins after what `group` has committed, and at the beginning where it has not: the first record
     /// of a topic counts too. Blocks: not for a task of the runtime.
     pub fn begin(
-        bootstrap: &str,
+        brokers: &Brokers,
         watched: &Watched,
         topic: &str,
         group: &str,
@@ -58,7 +59,8 @@ impl Group {
             topic: topic.to_owned(),
             source,
         };
-        let consumer: StreamConsumer<Watched> = client_config(bootstrap)
+        let consumer: StreamConsumer<Watched> = brokers
+            .client_config()
             .set("group.id", group)
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "earliest")

@@ -11,15 +11,13 @@ use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use rdkafka::types::RDKafkaErrorCode as Code;
 use tokio::sync::mpsc;
-use umec_spec::settings::gateway::Kafka;
+use umec_spec::settings::kafka::EMBEDDED;
 
-use super::client::{Watched, client_config};
+use super::brokers::Brokers;
+use super::client::Watched;
 use umec_wire::kafka::KafkaTopic;
 
 use super::Outgoing;
-
-/// The word in the place of an address that asks for a broker inside this process.
-const EMBEDDED: &str = "embedded";
 
 /// Records that may be on their way at once. Beyond it [`SendError::Full`] is the answer, and whoever
 /// wanted to send holds back.
@@ -32,7 +30,7 @@ const IN_FLIGHT_KIB: usize = 32 * 1024;
 pub struct Producer {
     inner: ThreadedProducer<Reports>,
     outstanding: Arc<AtomicUsize>,
-    bootstrap: String,
+    brokers: Brokers,
     is_embedded: bool,
 }
 
@@ -95,11 +93,16 @@ struct Reports {
 // === impl Producer ===
 
 impl Producer {
-    /// Makes a producer. Brokers need not be there yet.
-    pub fn open(settings: &Kafka, watched: &Watched) -> Result<(Self, Deliveries), KafkaError> {
+    /// Makes a producer. Brokers need not be there yet; the address `embedded` asks for one in this
+    /// process's memory.
+    pub fn open(brokers: &Brokers, watched: &Watched) -> Result<(Self, Deliveries), KafkaError> {
         let (sink, reports) = mpsc::channel(IN_FLIGHT);
-        let is_embedded = settings.bootstrap == EMBEDDED;
-        let mut config = client_config(if is_embedded { "" } else { &settings.bootstrap });
+        let is_embedded = brokers.bootstrap() == EMBEDDED;
+        let mut config = if is_embedded {
+            Brokers::plain("").client_config()
+        } else {
+            brokers.client_config()
+        };
         if is_embedded {
             config.set("test.mock.num.brokers", "1");
         }
@@ -117,9 +120,9 @@ impl Producer {
             watched: watched.clone(),
             sink,
         })?;
-        let bootstrap = match inner.client().mock_cluster() {
-            Some(cluster) => cluster.bootstrap_servers(),
-            None => settings.bootstrap.clone(),
+        let brokers = match inner.client().mock_cluster() {
+            Some(cluster) => Brokers::plain(&cluster.bootstrap_servers()),
+            None => brokers.clone(),
         };
         let outstanding = Arc::new(AtomicUsize::new(0));
         let deliveries = Deliveries {
@@ -129,15 +132,15 @@ impl Producer {
         let producer = Self {
             inner,
             outstanding,
-            bootstrap,
+            brokers,
             is_embedded,
         };
         Ok((producer, deliveries))
     }
 
-    /// Where other clients find the brokers.
-    pub fn bootstrap(&self) -> &str {
-        &self.bootstrap
+    /// Where other clients find the brokers, and how they are let in.
+    pub const fn brokers(&self) -> &Brokers {
+        &self.brokers
     }
 
     /// Whether the broker lives in this process's memory.
@@ -226,7 +229,7 @@ impl Producer {
 impl std::fmt::Debug for Producer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Producer")
-            .field("bootstrap", &self.bootstrap)
+            .field("brokers", &self.brokers)
             .finish_non_exhaustive()
     }
 }

@@ -7,7 +7,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::client::{Watched, client_config};
+use super::brokers::Brokers;
+use super::client::Watched;
 use umec_wire::kafka::KafkaTopic;
 
 use super::Incoming;
@@ -51,13 +52,14 @@ pub enum ScanError {
 /// Reads each partition of `topic` from its place in `from`, or from its beginning, to the end that it
 /// has now; returns the places after it. Blocks: not for a task of the runtime.
 pub fn read_to_end(
-    bootstrap: &str,
+    brokers: &Brokers,
     watched: &Watched,
     topic: KafkaTopic,
     from: &Offsets,
     each: &mut dyn FnMut(Incoming),
 ) -> Result<Offsets, ScanError> {
-    let consumer: BaseConsumer<Watched> = client_config(bootstrap)
+    let consumer: BaseConsumer<Watched> = brokers
+        .client_config()
         .set("group.id", "umec-gateway-scan")
         .set("enable.auto.commit", "false")
         .set("isolation.level", "read_uncommitted")

@@ -7,7 +7,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use umec_spec::settings::gateway::Kafka;
 use umec_wire::kafka::{Cleanup, KafkaTopic};
 
-use super::client::{Watched, client_config};
+use super::client::Watched;
 use super::producer::Producer;
 
 /// How long the brokers may take to create topics.
@@ -96,7 +96,9 @@ async fn create(
     watched: &Watched,
     topics: &[NewTopic<'_>],
 ) -> Result<(), EnsureError> {
-    let admin: AdminClient<Watched> = client_config(producer.bootstrap())
+    let admin: AdminClient<Watched> = producer
+        .brokers()
+        .client_config()
         .create_with_context(watched.clone())
         .map_err(EnsureError::Ask)?;
     let options = AdminOptions::new()

@@ -87,17 +87,14 @@ pub(crate) async fn start(
     }
     let count = settings.modems.len();
     info!(%address, count, "original modems are served: whoever can send from their networks speaks for them");
-    let own = Kafka {
-        bootstrap: creator.bootstrap().to_owned(),
-        ..kafka.clone()
-    };
-    let (producer, deliveries) = Producer::open(&own, watched).context("a Kafka producer")?;
+    let opened = Producer::open(creator.brokers(), watched);
+    let (producer, deliveries) = opened.context("a Kafka producer")?;
     let part = node.health.part("original");
     part.unready(Reason::new("starting", "Kafka is being asked"));
     let (sender, told) = oneshot::channel();
     let preparation = Preparation {
         topics: Machine::topics(&settings),
-        kafka: own,
+        kafka: kafka.clone(),
         creator,
         watched: watched.clone(),
         part,
@@ -162,7 +159,7 @@ impl Preparation {
                     if text != last {
                         warn!(error = text, "original modems cannot be told anything yet");
                     }
-                    self.part.unready(Reason::new("kafka-away", text.clone()));
+                    self.part.unready(self.watched.why(text.clone()));
                     last = text;
                 }
             }
@@ -174,8 +171,8 @@ impl Preparation {
     async fn attempt(&self) -> Result<Group, BeginError> {
         topic::ensure(&self.creator, &self.kafka, &self.watched).await?;
         topic::ensure_plain(&self.creator, &self.kafka, &self.watched, &self.topics).await?;
-        let (bootstrap, watched) = (self.kafka.bootstrap.clone(), self.watched.clone());
-        let begin = move || Group::begin(&bootstrap, &watched, DOWNSTREAM_REQUEST, GROUP);
+        let (brokers, watched) = (self.creator.brokers().clone(), self.watched.clone());
+        let begin = move || Group::begin(&brokers, &watched, DOWNSTREAM_REQUEST, GROUP);
         Ok(tokio::task::spawn_blocking(begin).await??)
     }
 }

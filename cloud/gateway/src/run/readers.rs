@@ -6,9 +6,9 @@ use rdkafka::error::KafkaError;
 use tokio::sync::mpsc;
 use tracing::{info, info_span, warn};
 use umec_sdk::chain;
+use umec_wire::Boot;
 use umec_wire::kafka::KafkaTopic;
 use umec_wire::uplink::Now;
-use umec_wire::{Boot, Reason};
 
 use super::{PROBE, ROUND, Serving};
 use crate::kafka::{Follow, Incoming, KafkaState, Offsets};
@@ -39,7 +39,7 @@ impl Serving {
         from: &Offsets,
         sender: &mpsc::Sender<Incoming>,
     ) -> Result<(), KafkaError> {
-        let follow = Follow::begin(self.producer.bootstrap(), &self.watched, topic, from)?;
+        let follow = Follow::begin(self.producer.brokers(), &self.watched, topic, from)?;
         let (sender, stopping) = (sender.clone(), self.node.tasks.stopping());
         let reading = async move {
             loop {
@@ -113,7 +113,7 @@ impl Serving {
             loop {
                 let reason = match &*state.borrow_and_update() {
                     KafkaState::Connected => None,
-                    KafkaState::Away(text) => Some(Reason::new("kafka-away", text.clone())),
+                    KafkaState::Away(reason) => Some(reason.clone()),
                 };
                 let is_away = reason.is_some();
                 trouble.send_if_modified(|known| {

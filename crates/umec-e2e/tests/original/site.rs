@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tracing::info_span;
 use umec_e2e::original::Sink;
-use umec_gateway::kafka::{Deliveries, Group, Incoming, Plain, Producer, Watched};
+use umec_gateway::kafka::{Brokers, Deliveries, Group, Incoming, Plain, Producer, Watched};
 use umec_sdk::{Bus, Node};
 use umec_spec::settings::gateway::{GatewaySettings, Kafka, default_name};
 use umec_spec::settings::uplink::UplinkSettings;
@@ -79,10 +79,9 @@ impl Gateway {
             address_file: None,
             keys: folder.path().to_owned(),
             kafka: Kafka {
-                bootstrap: bootstrap.to_owned(),
                 address_file: Some(folder.path().join("kafka")),
                 partitions: 1,
-                replication: 1,
+                ..Kafka::at(bootstrap)
             },
             original: Some(yaml::from_str(&text).unwrap()),
         };
@@ -206,13 +205,8 @@ pub(crate) struct Outside {
 
 impl Outside {
     pub(crate) fn new(bootstrap: &str) -> Self {
-        let settings = Kafka {
-            bootstrap: bootstrap.to_owned(),
-            address_file: None,
-            partitions: 1,
-            replication: 1,
-        };
-        let (producer, deliveries) = Producer::open(&settings, &Watched::new()).unwrap();
+        let brokers = Brokers::plain(bootstrap);
+        let (producer, deliveries) = Producer::open(&brokers, &Watched::new()).unwrap();
         Self {
             bootstrap: bootstrap.to_owned(),
             producer,
@@ -247,8 +241,8 @@ impl Outside {
 
     /// Reads a topic from its beginning.
     pub(crate) async fn reader(&self, topic: &str) -> Reader {
-        let (bootstrap, topic) = (self.bootstrap.clone(), topic.to_owned());
-        let begin = move || Group::begin(&bootstrap, &Watched::new(), &topic, "outside");
+        let (brokers, topic) = (Brokers::plain(&self.bootstrap), topic.to_owned());
+        let begin = move || Group::begin(&brokers, &Watched::new(), &topic, "outside");
         let group = tokio::task::spawn_blocking(begin).await.unwrap();
         Reader(group.unwrap())
     }

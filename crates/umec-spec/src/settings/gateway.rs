@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::original::OriginalSettings;
 use umec_wire::Label;
 
+pub use super::kafka::Kafka;
+
 /// The settings of a gateway. The process's secrets folder is not used: keys have one of their own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -31,33 +33,7 @@ pub struct GatewaySettings {
     pub original: Option<OriginalSettings>,
 }
 
-/// Where records go.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Kafka {
-    /// `host:port` of some brokers, separated by commas; or `embedded`, librdkafka's own broker in
-    /// this process's memory, for trying out.
-    pub bootstrap: String,
-    /// The file to which an embedded broker's address is written.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub address_file: Option<PathBuf>,
-    /// The partitions of a topic that has to be created.
-    #[serde(default = "default_partitions")]
-    pub partitions: i32,
-    /// The replicas of a topic that has to be created.
-    #[serde(default = "default_replication")]
-    pub replication: i32,
-}
-
 /// The name of a gateway that is alone.
 pub fn default_name() -> Label {
     Label::new("gateway").expect("a label")
-}
-
-const fn default_partitions() -> i32 {
-    6
-}
-
-const fn default_replication() -> i32 {
-    1
 }
