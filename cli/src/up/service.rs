@@ -12,6 +12,7 @@ use umec_spec::settings::gateway::{GatewaySettings, Kafka, default_name};
 use umec_spec::settings::kafka::EMBEDDED;
 use umec_spec::settings::modbus::Transport;
 use umec_spec::settings::modbus_line::Offer;
+use umec_spec::settings::sinks::Sinks;
 use umec_spec::settings::{AdminSettings, Process};
 use umec_spec::yaml::{self, YamlError};
 use umec_wire::{NodeName, Span};
@@ -250,6 +251,7 @@ impl Service {
                     ..Kafka::at(kafka.unwrap_or(EMBEDDED))
                 },
                 original: None,
+                sinks: Sinks::default(),
             },
         })
     }

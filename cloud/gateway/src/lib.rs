@@ -11,5 +11,6 @@ pub mod record;
 mod recovery;
 pub mod request;
 mod run;
+mod sinks;
 
 pub use run::{PROGRAM, run};

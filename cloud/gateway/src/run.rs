@@ -28,6 +28,7 @@ use crate::machine::{Action, Admission, Machine, Parameters};
 use crate::modems::{self, Answer};
 use crate::original;
 use crate::recovery::{Recovered, Recovery};
+use crate::sinks::Sinks;
 
 /// What this program is.
 pub const PROGRAM: Program = Program {
@@ -65,6 +66,7 @@ pub async fn run(process: Process<GatewaySettings>, node: Node) -> anyhow::Resul
         keys,
         kafka,
         original: originals,
+        sinks,
     } = process.settings;
     let socket = UdpSocket::bind(listen)
         .await
@@ -122,6 +124,7 @@ pub async fn run(process: Process<GatewaySettings>, node: Node) -> anyhow::Resul
         machine,
         producer,
         deliveries,
+        sinks: Sinks::start(sinks, &node)?,
         watched,
         asked,
         keeper: Keeper::new(),
@@ -190,6 +193,7 @@ struct Serving {
     machine: Machine,
     producer: Arc<Producer>,
     deliveries: Deliveries,
+    sinks: Sinks,
     watched: Watched,
     recovery: Recovery,
     /// What was inherited of gateways that are gone; none where that did not succeed.
@@ -313,6 +317,7 @@ impl Serving {
                 None
             }
         };
+        self.sinks.delivered(token, place.is_some());
         let (machine, producer) = (&mut self.machine, &self.producer);
         if self
             .keeper
@@ -335,14 +340,15 @@ impl Serving {
                     drop(self.socket.try_send_to(&bytes, to));
                 }
                 Action::Inherit(gone) => self.inherit_from(gone),
-                Action::Write { token, record } => {
-                    if let Err(error) = self.producer.send(token, &record) {
+                Action::Write { token, record } => match self.producer.send(token, &record) {
+                    Ok(()) => self.sinks.sent(token, &record),
+                    Err(error) => {
                         if let SendError::Refused(_) = &error {
                             warn!(error = chain(&error), "a record is not taken");
                         }
                         self.machine.delivered(now, token, None);
                     }
-                }
+                },
             }
         }
     }

@@ -14,6 +14,7 @@ use umec_e2e::kafka::Secured;
 use umec_sdk::Node;
 use umec_spec::settings::gateway::{GatewaySettings, default_name};
 use umec_spec::settings::kafka::{Kafka, Mechanism, Sasl, Tls};
+use umec_spec::settings::sinks::Sinks;
 use umec_spec::settings::{AdminSettings, Process};
 use umec_wire::{NodeName, Reason, Span};
 
@@ -51,6 +52,7 @@ impl Gateway {
                 ..Kafka::at(kafka.bootstrap())
             },
             original: None,
+            sinks: Sinks::default(),
         };
         let node = Node::start(NodeName::new("cloud").unwrap());
         let process = Process {

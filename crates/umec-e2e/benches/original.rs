@@ -14,6 +14,7 @@ use umec_e2e::original::{MOMENT, Server, data};
 use umec_gateway::kafka::{Brokers, Plain, Producer, Watched};
 use umec_sdk::Node;
 use umec_spec::settings::gateway::{GatewaySettings, Kafka, default_name};
+use umec_spec::settings::sinks::Sinks;
 use umec_spec::settings::{AdminSettings, Process};
 use umec_spec::yaml;
 use umec_wire::{NodeName, Span};
@@ -173,6 +174,7 @@ fn gateway(bootstrap: &str) -> (Node, SocketAddr) {
             keys: folder.path().to_owned(),
             kafka: kafka(bootstrap),
             original: Some(yaml::from_str(&text).expect("settings")),
+            sinks: Sinks::default(),
         },
     };
     let run = Box::pin(umec_gateway::run(process, node.clone()));

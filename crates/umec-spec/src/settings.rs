@@ -11,6 +11,7 @@ pub mod modbus;
 pub mod modbus_line;
 pub mod original;
 pub mod plugin;
+pub mod sinks;
 pub mod stream;
 pub mod uplink;
 

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod overflow;
+mod sinks;
 mod site;
 mod store;
 

@@ -11,6 +11,7 @@ use umec_e2e::kafka::{Record, records};
 use umec_gateway::kafka::{Brokers, Outgoing, Producer, Watched};
 use umec_sdk::{Bus, Node};
 use umec_spec::settings::gateway::{GatewaySettings, Kafka, default_name};
+use umec_spec::settings::sinks::Sinks;
 use umec_spec::settings::uplink::UplinkSettings;
 use umec_spec::settings::{AdminSettings, Process};
 use umec_spec::yaml;
@@ -90,6 +91,7 @@ impl Cloud {
                 ..Kafka::at(bootstrap)
             },
             original: None,
+            sinks: Sinks::default(),
         };
         let mut cloud = Self {
             settings,

@@ -10,6 +10,7 @@ use umec_e2e::original::Sink;
 use umec_gateway::kafka::{Brokers, Deliveries, Group, Incoming, Plain, Producer, Watched};
 use umec_sdk::{Bus, Node};
 use umec_spec::settings::gateway::{GatewaySettings, Kafka, default_name};
+use umec_spec::settings::sinks::Sinks;
 use umec_spec::settings::uplink::UplinkSettings;
 use umec_spec::settings::{AdminSettings, Process};
 use umec_spec::yaml;
@@ -84,6 +85,7 @@ impl Gateway {
                 ..Kafka::at(bootstrap)
             },
             original: Some(yaml::from_str(&text).unwrap()),
+            sinks: Sinks::default(),
         };
         let node = Node::start(NodeName::new("cloud").unwrap());
         let run = umec_gateway::run(process(&node, None, settings), node.clone());

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::original::OriginalSettings;
+use super::sinks::Sinks;
 use umec_wire::Label;
 
 pub use super::kafka::Kafka;
@@ -31,6 +32,9 @@ pub struct GatewaySettings {
     /// Original modems, which speak version 1 of the protocol; none where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<OriginalSettings>,
+    /// Where readings are shown beside Kafka.
+    #[serde(default, skip_serializing_if = "Sinks::is_empty")]
+    pub sinks: Sinks,
 }
 
 /// The name of a gateway that is alone.
