@@ -172,7 +172,7 @@ nats
 if [ "$level" = test ]; then
   have java || packages default-jre-headless
   have mvn || packages maven
-  packages curl jq kcat libmodbus-dev python3 python3-venv socat
+  packages curl jq kcat libmodbus-dev openssl python3 python3-venv socat
   kafka
   python
 fi

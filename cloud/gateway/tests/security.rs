@@ -13,7 +13,7 @@ use umec_e2e::eventually_async;
 use umec_e2e::kafka::Secured;
 use umec_sdk::Node;
 use umec_spec::settings::gateway::{GatewaySettings, default_name};
-use umec_spec::settings::kafka::{Kafka, Mechanism, Sasl, Tls};
+use umec_spec::settings::kafka::{Identity, Kafka, Mechanism, Sasl, Tls};
 use umec_spec::settings::sinks::Sinks;
 use umec_spec::settings::{AdminSettings, Process};
 use umec_wire::{NodeName, Reason, Span};
@@ -30,6 +30,14 @@ struct Gateway {
 
 impl Gateway {
     fn start(kafka: &Secured, ca: PathBuf, mechanism: Mechanism, password: &str) -> Self {
+        let tls = Tls {
+            ca: Some(ca),
+            identity: None,
+        };
+        Self::with(kafka, tls, mechanism, password)
+    }
+
+    fn with(kafka: &Secured, tls: Tls, mechanism: Mechanism, password: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let password_file = folder.path().join("password");
         std::fs::write(&password_file, format!("{password}\n")).unwrap();
@@ -40,10 +48,7 @@ impl Gateway {
             keys: folder.path().to_owned(),
             kafka: Kafka {
                 partitions: 1,
-                tls: Some(Tls {
-                    ca: Some(ca),
-                    identity: None,
-                }),
+                tls: Some(tls),
                 sasl: Some(Sasl {
                     mechanism,
                     username: "umec".to_owned(),
@@ -125,4 +130,28 @@ async fn a_wrong_password_and_a_stranger_s_certificate_are_states_with_reasons()
     assert!(reason.text.contains("certificate"), "{reason}");
     gateway.stop().await;
     assert!(kafka.broker.records("umec.marks").is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_lets_the_gateway_in_where_brokers_want_one() {
+    let kafka = Secured::with_certificates(&USERS);
+    let folder = tempfile::tempdir().unwrap();
+    let key_password_file = folder.path().join("password");
+    std::fs::write(&key_password_file, "of the key\n").unwrap();
+    let identity = Identity {
+        certificate: kafka.ca(),
+        key: kafka.identity("of the key"),
+        key_password_file: Some(key_password_file),
+    };
+    let tls = |identity| Tls {
+        ca: Some(kafka.ca()),
+        identity,
+    };
+    let gateway = Gateway::with(&kafka, tls(None), Mechanism::ScramSha512, "right");
+    let reason = gateway.state(Some("kafka-tls")).await.unwrap();
+    assert!(reason.text.contains("certificate"), "{reason}");
+    gateway.stop().await;
+    let gateway = Gateway::with(&kafka, tls(Some(identity)), Mechanism::ScramSha512, "right");
+    gateway.state(None).await;
+    gateway.stop().await;
 }

@@ -57,8 +57,8 @@ impl Watched {
         }
     }
 
-    fn is_refused(&self) -> bool {
-        matches!(&*self.state.borrow(), KafkaState::Away(reason) if reason.code.as_str() != AWAY)
+    fn is_away(&self) -> bool {
+        matches!(&*self.state.borrow(), KafkaState::Away(_))
     }
 
     fn change(&self, to: KafkaState) {
@@ -92,8 +92,10 @@ impl ClientContext for Watched {
         let code = match error.rdkafka_error_code() {
             Some(Code::Authentication | Code::SaslAuthenticationFailed) => "kafka-login",
             Some(Code::SSL) => "kafka-tls",
+            // A broker that misses a certificate says so after the handshake, when the client already reads.
+            Some(Code::BrokerTransportFailure) if reason.contains("SSL routines") => "kafka-tls",
             // What was said of single brokers says more.
-            Some(Code::AllBrokersDown) if self.is_refused() => return,
+            Some(Code::AllBrokersDown) if self.is_away() => return,
             _ => AWAY,
         };
         self.change(KafkaState::Away(Reason::new(code, reason)));

@@ -28,6 +28,17 @@ impl Secured {
     /// Starts a broker that lets in these users by their passwords.
     #[track_caller]
     pub fn start(users: &[(&str, &str)]) -> Self {
+        Self::launch(users, "none")
+    }
+
+    /// Starts one that wants to see a certificate, too: that of [`Secured::identity`].
+    #[track_caller]
+    pub fn with_certificates(users: &[(&str, &str)]) -> Self {
+        Self::launch(users, "required")
+    }
+
+    #[track_caller]
+    fn launch(users: &[(&str, &str)], client_certificates: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder for certificates");
         let store = folder.path().join("broker.p12");
         key(&store, &folder.path().join("ca.pem"));
@@ -35,7 +46,9 @@ impl Secured {
         let further = |ports: Ports| {
             let (port, _) = free_ports();
             chosen.set(port);
-            properties(ports, port, &store, users)
+            let certificates =
+                format!("listener.name.sasl_ssl.ssl.client.auth={client_certificates}\n");
+            properties(ports, port, &store, users) + &certificates
         };
         let scram: Vec<_> = users
             .iter()
@@ -59,6 +72,26 @@ impl Secured {
     /// The file of the certificate that vouches for the broker, PEM.
     pub fn ca(&self) -> PathBuf {
         self.folder.path().join("ca.pem")
+    }
+
+    /// The file of the private key, PEM, of the certificate that vouches for the broker, which it takes from
+    /// clients as well; encrypted with `password`.
+    #[track_caller]
+    pub fn identity(&self, password: &str) -> PathBuf {
+        let file = self.folder.path().join("key.pem");
+        let output = Command::new(tools::installed("openssl"))
+            .args(["pkcs12", "-nocerts", "-passin", &format!("pass:{STORE}")])
+            .args(["-passout", &format!("pass:{password}"), "-in"])
+            .arg(self.folder.path().join("broker.p12"))
+            .arg("-out")
+            .arg(&file)
+            .output()
+            .unwrap_or_else(|e| fail(&format!("openssl does not start ({e}): run `make tools`")));
+        if !output.status.success() {
+            let told = String::from_utf8_lossy(&output.stderr);
+            fail(&format!("openssl: {told}"));
+        }
+        file
     }
 
     /// The file of a certificate that vouches for some other broker, PEM.
@@ -119,7 +152,10 @@ listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.se
 ssl.keystore.location={}
 ssl.keystore.password={STORE}
 ssl.keystore.type=PKCS12
+ssl.truststore.location={}
+ssl.truststore.type=PEM
 ",
-        store.display()
+        store.display(),
+        store.with_file_name("ca.pem").display(),
     )
 }
