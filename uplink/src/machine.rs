@@ -18,6 +18,7 @@ mod layouts;
 mod link;
 mod outgoing;
 mod packing;
+mod settings;
 mod size;
 mod waiting;
 mod window;
@@ -31,7 +32,7 @@ use rand::{RngExt, SeedableRng};
 use umec_sdk::bus::{Lane, Room};
 use umec_spec::settings::Pattern;
 use umec_spec::settings::uplink::{Backlog, Budget, Priority};
-use umec_wire::command::CommandResult;
+use umec_wire::command::{CommandRequest, CommandResult};
 use umec_wire::uplink::message::PROBE_OVERHEAD;
 use umec_wire::uplink::{Command, Datagram, Down, Entry, Key, Lane as DatagramLane, Now, Up, Way};
 use umec_wire::{Boot, DeviceName, ModemName, Reason, Timestamp};
@@ -72,6 +73,8 @@ pub enum Action {
     Acknowledge(u64),
     /// Tell a device something and report how it ended.
     Command(Command),
+    /// A setting was made: let [`Machine::note`] outlive this run, then report that it is done.
+    Keep(CommandRequest),
     /// Look the gateway's name up again: what is known does not answer.
     Resolve,
 }
@@ -103,7 +106,7 @@ pub struct Machine {
     refused: Refused,
     superseded: u64,
     gaps: gaps::Gaps,
-    budget: Option<budget::Budget>,
+    budget: budget::Budget,
     /// The time of day when something last happened.
     wall: Timestamp,
 }
@@ -127,7 +130,7 @@ impl Machine {
         } = parameters;
         Self {
             gaps: gaps::Gaps::new(modem.clone(), boot),
-            budget: budget.as_ref().map(budget::Budget::new),
+            budget: budget::Budget::new(budget.as_ref()),
             wall: Timestamp::default(),
             link: link::Link::new(modem, key, boot, renewal, Random(StdRng::from_seed(seed))),
             outgoing: outgoing::Outgoing::new(datagram, linger, backlog::Backlog::new(&backlog)),
@@ -172,10 +175,8 @@ impl Machine {
     /// [`Machine::left_out`].
     pub fn admits(&mut self, now: Now, priority: Priority) -> bool {
         let (arrived, waiting) = (self.outgoing.arrived(), self.outgoing.waiting());
-        self.budget.as_mut().is_none_or(|budget| {
-            budget.arrived(arrived);
-            budget.admits(now.wall, priority, waiting)
-        })
+        self.budget.arrived(arrived);
+        self.budget.admits(now.wall, priority, waiting)
     }
 
     /// Takes what does not go up of the message at `position`, and whether the rest of it does. The
@@ -186,20 +187,18 @@ impl Machine {
 
     /// What was spent of the day's bytes, and what is left; `None` without a budget.
     pub fn budget(&mut self, now: Now) -> Option<(u64, u64)> {
-        let budget = self.budget.as_mut()?;
-        Some((budget.spent(now.wall), budget.left(now.wall)))
+        let left = self.budget.left(now.wall)?;
+        Some((self.budget.spent(now.wall), left))
     }
 
     /// What the next run needs to know of the budget.
     pub fn note(&self) -> Option<String> {
-        self.budget.as_ref().map(budget::Budget::note)
+        self.budget.note()
     }
 
     /// Takes what an earlier run has noted.
     pub fn restore(&mut self, now: Now, note: &str) {
-        if let Some(budget) = &mut self.budget {
-            budget.restore(now.wall, note);
-        }
+        self.budget.restore(now.wall, note);
     }
 
     /// Takes the end of a command that was handed out.
@@ -254,7 +253,13 @@ impl Machine {
                     self.actions.push_back(Action::Command(command));
                 }
             }
-            Some(Down::Setting(setting)) => self.commands.setting(now, &setting),
+            Some(Down::Setting(setting)) => {
+                if let Some(change) = self.commands.setting(now, &setting) {
+                    let settings::Change::Budget(per_day) = change;
+                    self.budget.set(per_day);
+                    self.actions.push_back(Action::Keep(setting.request));
+                }
+            }
             Some(Down::Challenge(number)) => self.send(now.steady, &Up::Answer(number)),
             Some(Down::ProbeArrived(number)) => self.outgoing.probe_arrived(now.steady, number),
             Some(Down::UnknownLayouts { batch, layouts }) => {
@@ -331,9 +336,7 @@ impl Machine {
     }
 
     fn spend(&mut self, wall: Timestamp, bytes: usize) {
-        if let Some(budget) = &mut self.budget {
-            budget.spend(wall, bytes);
-        }
+        self.budget.spend(wall, bytes);
     }
 
     /// When [`Machine::poll`] has something to do at the latest.

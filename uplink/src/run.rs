@@ -13,10 +13,10 @@ use umec_sdk::health::Part;
 use umec_sdk::{Bus, Node, Program, chain};
 use umec_spec::settings::Process;
 use umec_spec::settings::uplink::{Selection, UplinkSettings};
-use umec_wire::command::CommandResult;
+use umec_wire::command::{CommandRequest, CommandResult, Outcome};
 use umec_wire::subject::Target;
 use umec_wire::uplink::Now;
-use umec_wire::{DeviceName, Label, Timestamp};
+use umec_wire::{DeviceName, Label, Reason, Timestamp};
 
 use crate::figures::Figures;
 use crate::gateway::{Arrival, Gateway};
@@ -42,6 +42,9 @@ const LARGEST: usize = 65_535;
 
 /// How often metrics and health are brought up to date.
 const TELL: Duration = Duration::from_millis(200);
+
+/// How long a setting may take to be kept.
+const KEEPING: Duration = Duration::from_secs(10);
 
 /// How often the log is told that the store drops messages.
 const WARN_EVERY: Duration = Duration::from_mins(1);
@@ -83,10 +86,6 @@ pub async fn run(process: Process<UplinkSettings>, node: Node) -> anyhow::Result
         backlog: settings.backlog.clone(),
         budget: settings.budget,
     };
-    let budget = parameters
-        .budget
-        .is_some()
-        .then(|| node.health.part("budget"));
     let (results, finished) = mpsc::channel(RESULTS);
     let serving = Serving {
         began: Instant::now(),
@@ -99,7 +98,7 @@ pub async fn run(process: Process<UplinkSettings>, node: Node) -> anyhow::Result
         live: settings.backlog.after.duration(),
         knows_states: false,
         noted: None,
-        budget,
+        budget: None,
         send: settings.send,
         bus,
         results,
@@ -287,6 +286,35 @@ impl Serving {
         }
     }
 
+    /// Keeps what the cloud has set over the end of this run, and reports it when it is kept.
+    fn keep_setting(&mut self, now: Now, request: CommandRequest) {
+        self.account(now);
+        let (kept, results) = (self.cursor.kept(), self.results.clone());
+        let clock = self.node.clock.clone();
+        let span = info_span!("setting", command = %request.id);
+        drop(self.node.tasks.spawn(span, async move {
+            let (outcome, reason) = if timeout(KEEPING, kept).await.is_ok() {
+                (Outcome::Done, None)
+            } else {
+                let text = "it holds until the uplink ends: the store takes no notes";
+                (Outcome::Failed, Some(Reason::new("not-kept", text)))
+            };
+            info!(
+                outcome = outcome.as_str(),
+                issuer = request.issuer,
+                "a setting has ended"
+            );
+            let result = CommandResult {
+                id: request.id,
+                outcome,
+                reason,
+                value: request.value,
+                time: clock.now(),
+            };
+            drop(results.send(result).await);
+        }));
+    }
+
     fn skip(&mut self, sequence: u64, reason: &str) {
         self.figures.skipped.with(&[reason]).inc();
         self.cursor.acknowledge(sequence);
@@ -305,6 +333,7 @@ impl Serving {
                 }
                 Action::Acknowledge(position) => self.cursor.acknowledge(position),
                 Action::Resolve => self.gateway.resolve(),
+                Action::Keep(request) => self.keep_setting(now, request),
                 Action::Command(command) => {
                     let span = info_span!("command", command = %command.request.id, device = %command.device);
                     let (bus, clock) = (self.bus.clone(), self.node.clock.clone());

@@ -1,10 +1,10 @@
-//! Records of `umec.commands`: what somebody in the cloud wants a device to do.
+//! Records of `umec.commands`: what somebody in the cloud wants a device, or the node itself, to do.
 
 use serde::{Deserialize, Serialize};
 use umec_wire::command::{CommandId, CommandRequest};
 use umec_wire::reading::Value;
 use umec_wire::senml::plain_option;
-use umec_wire::uplink::Command;
+use umec_wire::uplink::{Command, Down, Setting};
 use umec_wire::{CommandName, DeviceName, Label, NodeName, Reason, Timestamp};
 
 /// A command and the node that it is for.
@@ -12,8 +12,17 @@ use umec_wire::{CommandName, DeviceName, Label, NodeName, Reason, Timestamp};
 pub struct Request {
     /// The node.
     pub node: NodeName,
-    /// What its device is to be told.
-    pub command: Command,
+    /// What it, or its device, is to be told.
+    pub order: Order,
+}
+
+/// What a node is to be told.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Order {
+    /// Something for a device.
+    Device(Command),
+    /// Something for the node's own uplink.
+    Node(Setting),
 }
 
 /// Says that a record is no command. It gets a result all the same.
@@ -42,10 +51,39 @@ fn cloud() -> String {
     "cloud".to_owned()
 }
 
+/// What stands in a key in place of a device for the node's own uplink; no device has such a name.
+const UPLINK: &str = "_uplink";
+
+/// Whom a record is for.
+enum Addressee {
+    Device(DeviceName),
+    Uplink,
+}
+
+// === impl Order ===
+
+impl Order {
+    /// Id, value, issuer and expiry.
+    pub const fn request(&self) -> &CommandRequest {
+        match self {
+            Self::Device(command) => &command.request,
+            Self::Node(setting) => &setting.request,
+        }
+    }
+
+    /// The message to the node.
+    pub fn message(self) -> Down {
+        match self {
+            Self::Device(command) => Down::Command(command),
+            Self::Node(setting) => Down::Setting(setting),
+        }
+    }
+}
+
 // === impl Request ===
 
 impl Request {
-    /// Reads a record: key `<node>/<device>`, value as JSON. `place` names the record where its id
+    /// Reads a record: key `<node>/<device>` or `<node>/_uplink`, value as JSON. `place` names the record where its id
     /// cannot be read.
     pub fn read(
         key: Option<&[u8]>,
@@ -57,7 +95,7 @@ impl Request {
             id: id_of(value, place),
             reason: Reason::new(code, text),
         };
-        let (node, device) = names(key.unwrap_or_default()).ok_or_else(|| {
+        let (node, addressee) = names(key.unwrap_or_default()).ok_or_else(|| {
             let text = "the record's key is not <node>/<device>".to_owned();
             unreadable("bad-key", text)
         })?;
@@ -65,25 +103,32 @@ impl Request {
             let text = format!("the record's value is no command: {error}");
             unreadable("bad-command", text)
         })?;
-        Ok(Self {
-            node,
-            command: Command {
+        let name = body.name;
+        let request = CommandRequest {
+            id: body.id,
+            value: body.value,
+            issuer: body.issuer,
+            expires: body.expires,
+        };
+        let order = match addressee {
+            Addressee::Device(device) => Order::Device(Command {
                 device,
-                name: body.name,
-                request: CommandRequest {
-                    id: body.id,
-                    value: body.value,
-                    issuer: body.issuer,
-                    expires: body.expires,
-                },
-            },
-        })
+                name,
+                request,
+            }),
+            Addressee::Uplink => Order::Node(Setting { name, request }),
+        };
+        Ok(Self { node, order })
     }
 }
 
-fn names(key: &[u8]) -> Option<(NodeName, DeviceName)> {
-    let (node, device) = std::str::from_utf8(key).ok()?.split_once('/')?;
-    Some((node.parse().ok()?, device.parse().ok()?))
+fn names(key: &[u8]) -> Option<(NodeName, Addressee)> {
+    let (node, name) = std::str::from_utf8(key).ok()?.split_once('/')?;
+    let addressee = match name {
+        UPLINK => Addressee::Uplink,
+        device => Addressee::Device(device.parse().ok()?),
+    };
+    Some((node.parse().ok()?, addressee))
 }
 
 /// The id that a broken command shows, or one that tells where the record lies.
@@ -119,11 +164,18 @@ mod tests {
         )
         .unwrap();
         assert_eq!(request.node.as_str(), "pole-7");
-        assert_eq!(request.command.device.as_str(), "thermometer-1");
-        assert_eq!(request.command.request.value, Value::number(21.5).ok());
+        let Order::Device(command) = request.order else {
+            panic!("it is for a device");
+        };
+        assert_eq!(command.device.as_str(), "thermometer-1");
+        assert_eq!(command.request.value, Value::number(21.5).ok());
         let short = read(r#"{"id":"a1","name":"reset","expires":"2026-11-21T10:00:00Z"}"#).unwrap();
-        assert_eq!(short.command.request.issuer, "cloud");
-        assert_eq!(short.command.request.value, None);
+        assert_eq!(short.order.request().issuer, "cloud");
+        assert_eq!(short.order.request().value, None);
+        let value = r#"{"id":"a1","name":"budget","value":5e6,"expires":"2026-11-21T10:00:00Z"}"#;
+        let setting = Request::read(Some(b"pole-7/_uplink"), Some(value.as_bytes()), (2, 40));
+        let order = setting.unwrap().order;
+        assert!(matches!(order.message(), Down::Setting(s) if s.name.as_str() == "budget"));
     }
 
     #[test]

@@ -94,6 +94,9 @@ impl KafkaTopic {
         match self {
             Self::Modems => "`<modem>`",
             Self::Marks => "the gateway's own",
+            Self::Commands | Self::CommandResults => {
+                "`<node>/<device>`; `<node>/_uplink` for settings of the node"
+            }
             _ => "`<node>/<device>`",
         }
     }

@@ -6,7 +6,12 @@ use umec_wire::Timestamp;
 /// The account of one day.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Budget {
-    per_day: u64,
+    /// The most bytes a day by configuration; anything where absent.
+    configured: Option<u64>,
+    /// The same as the cloud has set it, which goes before.
+    set: Option<u64>,
+    /// Whether the cloud has said something in this run or an earlier one.
+    was_set: bool,
     /// Days since 1970, UTC.
     day: i64,
     /// Bytes spent on that day.
@@ -27,14 +32,26 @@ const MICROS_PER_DAY: i64 = 24 * 3_600 * 1_000_000;
 // === impl Budget ===
 
 impl Budget {
-    pub(crate) fn new(settings: &Settings) -> Self {
+    pub(crate) fn new(settings: Option<&Settings>) -> Self {
         Self {
-            per_day: settings.per_day.get(),
+            configured: settings.map(|settings| settings.per_day.get()),
+            set: None,
+            was_set: false,
             day: 0,
             spent: 0,
             bytes: 0,
             arrived: 0,
         }
+    }
+
+    /// Takes what the cloud wants to be spent a day; where absent, what is configured holds again.
+    pub(crate) const fn set(&mut self, per_day: Option<u64>) {
+        self.set = per_day;
+        self.was_set = true;
+    }
+
+    fn per_day(&self) -> Option<u64> {
+        self.set.or(self.configured)
     }
 
     /// Takes a datagram of `bytes` payload, either way.
@@ -53,18 +70,21 @@ impl Budget {
     /// Whether a message of this priority still goes up, while `waiting` others are on their way.
     pub(crate) fn admits(&mut self, now: Timestamp, priority: Priority, waiting: u64) -> bool {
         self.turn(now);
+        let Some(limit) = self.limit(priority) else {
+            return true;
+        };
         let each = match self.arrived {
             0 => GUESS,
             arrived => self.bytes / arrived + 1,
         };
         let promised = self.spent.saturating_add(waiting.saturating_mul(each));
-        promised < self.limit(priority)
+        promised < limit
     }
 
-    /// What is left of the day's bytes.
-    pub(crate) fn left(&mut self, now: Timestamp) -> u64 {
+    /// What is left of the day's bytes; `None` where there is no budget.
+    pub(crate) fn left(&mut self, now: Timestamp) -> Option<u64> {
         self.turn(now);
-        self.per_day.saturating_sub(self.spent)
+        Some(self.per_day()?.saturating_sub(self.spent))
     }
 
     /// What was spent on the day.
@@ -73,9 +93,17 @@ impl Budget {
         self.spent
     }
 
-    /// The account as a text for the next run.
-    pub(crate) fn note(&self) -> String {
-        format!("budget {} {}", self.day, self.spent)
+    /// The account, and what the cloud has set, as a text for the next run; `None` where there was never
+    /// a budget.
+    pub(crate) fn note(&self) -> Option<String> {
+        let (day, spent) = (self.day, self.spent);
+        match self.set {
+            Some(per_day) => Some(format!("budget {day} {spent} {per_day}")),
+            None if self.was_set || self.configured.is_some() => {
+                Some(format!("budget {day} {spent}"))
+            }
+            None => None,
+        }
     }
 
     /// Adds what an earlier run has spent on the same day. A text that is none adds nothing.
@@ -90,16 +118,22 @@ impl Budget {
             let spent: u64 = spent.parse().unwrap_or(0);
             self.spent = self.spent.saturating_add(spent);
         }
+        // What was set since goes before.
+        if !self.was_set {
+            self.set = next().parse().ok();
+            self.was_set = self.set.is_some();
+        }
     }
 
-    fn limit(&self, priority: Priority) -> u64 {
+    fn limit(&self, priority: Priority) -> Option<u64> {
+        let per_day = self.per_day()?;
         let percent = match priority {
             Priority::Low => 50,
             Priority::Normal => 80,
             Priority::High => 95,
         };
         // Divided first, so that no budget is too large.
-        self.per_day / 100 * percent + self.per_day % 100 * percent / 100
+        Some(per_day / 100 * percent + per_day % 100 * percent / 100)
     }
 
     /// Begins the day that it is. A clock that is set back begins none.
@@ -123,9 +157,9 @@ mod tests {
     const NOON: Timestamp = Timestamp::from_millis(1_800_014_400_000);
 
     fn budget(per_day: u64) -> Budget {
-        Budget::new(&Settings {
+        Budget::new(Some(&Settings {
             per_day: Bytes::new(per_day),
-        })
+        }))
     }
 
     #[test]
@@ -139,10 +173,10 @@ mod tests {
             last.push(budget.spent(NOON));
         }
         assert_eq!(last, [50_000, 80_000, 95_000]);
-        assert_eq!(budget.left(NOON), 5_000);
+        assert_eq!(budget.left(NOON), Some(5_000));
         let tomorrow = NOON.saturating_add(Duration::from_hours(24));
         assert!(budget.admits(tomorrow, Priority::Low, 0));
-        assert_eq!(budget.left(tomorrow), 100_000);
+        assert_eq!(budget.left(tomorrow), Some(100_000));
     }
 
     #[test]
@@ -162,13 +196,30 @@ mod tests {
         before.spend(NOON, 72);
         let mut next = budget(100_000);
         next.spend(NOON, 22);
-        next.restore(NOON, &before.note());
+        next.restore(NOON, &before.note().unwrap());
         assert_eq!(next.spent(NOON), 150);
         for nonsense in ["", "budget", "budget x y", "weather 1 2"] {
             next.restore(NOON, nonsense);
         }
         let tomorrow = NOON.saturating_add(Duration::from_hours(24));
-        next.restore(tomorrow, &before.note());
+        next.restore(tomorrow, &before.note().unwrap());
         assert_eq!(next.spent(tomorrow), 0);
+    }
+
+    #[test]
+    fn what_the_cloud_has_set_goes_before_the_configuration_and_outlives_a_restart() {
+        let mut before = Budget::new(None);
+        assert_eq!((before.note(), before.left(NOON)), (None, None));
+        before.set(Some(7_000));
+        let mut next = budget(100_000);
+        next.restore(NOON, &before.note().unwrap());
+        assert_eq!(next.left(NOON), Some(7_000));
+        next.set(None);
+        assert_eq!(next.left(NOON), Some(100_000));
+        next.restore(NOON, &before.note().unwrap());
+        assert_eq!(next.left(NOON), Some(100_000));
+        let mut last = Budget::new(None);
+        last.restore(NOON, &next.note().unwrap());
+        assert_eq!(last.left(NOON), None);
     }
 }

@@ -14,6 +14,8 @@ use umec_wire::command::{CommandId, CommandResult, Outcome};
 use umec_wire::uplink::rtt::RoundTrip;
 use umec_wire::uplink::{Command, Now, Setting};
 
+use super::settings::Change;
+
 #[derive(Debug)]
 pub(super) struct Commands {
     allowed: Vec<Pattern>,
@@ -65,19 +67,28 @@ impl Commands {
         Some(command)
     }
 
-    /// Takes a setting of the node. Nobody on the node takes any yet, which is its one result.
-    pub(super) fn setting(&mut self, now: Now, setting: &Setting) {
+    /// Takes a setting of the node; gives what is to be changed, which counts as running until
+    /// [`Commands::finished`] says that it is kept.
+    pub(super) fn setting(&mut self, now: Now, setting: &Setting) -> Option<Change> {
         let id = &setting.request.id;
         if self.is_known(now.steady, id) {
-            return;
+            return None;
         }
-        let (outcome, reason) = if setting.request.expires <= now.wall {
-            (Outcome::Expired, Reason::new("expired", TOO_LATE))
-        } else {
-            let text = format!("nobody on the node takes the setting {}", setting.name);
-            (Outcome::Refused, Reason::new("nobody-takes-it", text))
-        };
-        self.end(now, id, outcome, reason);
+        if setting.request.expires <= now.wall {
+            let reason = Reason::new("expired", TOO_LATE);
+            self.end(now, id, Outcome::Expired, reason);
+            return None;
+        }
+        match Change::read(setting) {
+            Ok(change) => {
+                self.running.insert(id.clone());
+                Some(change)
+            }
+            Err(reason) => {
+                self.end(now, id, Outcome::Refused, reason);
+                None
+            }
+        }
     }
 
     /// Whether an id came before. What is known of its end is told again.

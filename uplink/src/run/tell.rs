@@ -43,7 +43,7 @@ impl Serving {
     }
 
     /// Keeps the account of the day's bytes, and shows it.
-    fn account(&mut self, now: Now) {
+    pub(super) fn account(&mut self, now: Now) {
         if let Some(note) = self.cursor.found_note() {
             self.machine.restore(now, &note);
         }
@@ -55,10 +55,15 @@ impl Serving {
         }
         self.noted = note;
         let Some((spent, left)) = self.machine.budget(now) else {
+            // The cloud may have taken its budget back.
+            if let Some(part) = &self.budget {
+                part.ready();
+            }
             return;
         };
         self.figures.account(spent, left);
-        let Some(part) = &self.budget else { return };
+        let health = &self.node.health;
+        let part = self.budget.get_or_insert_with(|| health.part("budget"));
         let all = [Priority::Low, Priority::Normal, Priority::High];
         let left_out = all.into_iter().rfind(|p| !self.machine.admits(now, *p));
         match left_out {

@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod overflow;
+mod settings;
 mod sinks;
 mod site;
 mod store;

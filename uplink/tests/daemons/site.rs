@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use tempfile::TempDir;
+use tokio::runtime::Runtime;
 use tracing::info_span;
 use umec_e2e::kafka::{Record, records};
 use umec_gateway::kafka::{Brokers, Outgoing, Producer, Watched};
@@ -194,6 +195,19 @@ pub(crate) struct Edge {
     node: Node,
     gateway: SocketAddr,
     secrets: TempDir,
+    /// What the uplink's newest run lives on.
+    runtime: Option<Runtime>,
+    /// What those live on that were told to end.
+    ended: Vec<Runtime>,
+}
+
+impl Drop for Edge {
+    fn drop(&mut self) {
+        // A runtime must not be waited for where others run.
+        for runtime in self.ended.drain(..).chain(self.runtime.take()) {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 impl Edge {
@@ -205,17 +219,19 @@ impl Edge {
         let name = NodeName::new("pole-7").unwrap();
         let secrets = tempfile::tempdir().unwrap();
         std::fs::write(secrets.path().join("key"), "07".repeat(32)).unwrap();
-        let edge = Self {
+        let mut edge = Self {
             node: fresh(&name, &bus),
             bus,
             gateway,
             secrets,
+            runtime: None,
+            ended: Vec::new(),
         };
         edge.launch();
         edge
     }
 
-    fn launch(&self) {
+    fn launch(&mut self) {
         let text = format!(
             "{{modem: pole-7, gateway: \"{}\", key: key, send: [{{kind: readings}}], command: [meter-3], backlog: {{after: 1s}}}}",
             self.gateway
@@ -231,7 +247,20 @@ impl Edge {
         };
         let run = Box::pin(umec_uplink::run(process, self.node.clone()));
         let span = info_span!("uplink");
+        let runtime = Runtime::new().unwrap();
+        let entered = runtime.enter();
         drop(self.node.tasks.spawn(span, async { run.await.unwrap() }));
+        drop(entered);
+        self.ended.extend(self.runtime.replace(runtime));
+    }
+
+    /// The uplink is cut off wherever it is, and begins anew.
+    pub(crate) fn kill(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+        self.node = fresh(&self.node.name, &self.bus);
+        self.launch();
     }
 
     /// The uplink is broken off and begins anew.

@@ -309,7 +309,7 @@ impl World {
                 }
                 uplink::Action::Acknowledge(position) => self.node.acknowledge(position),
                 uplink::Action::Command(command) => self.execute(&command),
-                uplink::Action::Resolve => {}
+                uplink::Action::Resolve | uplink::Action::Keep(_) => {}
             }
         }
         let (sent, steps) = self.gateways.settle(now, self.kafka.is_away);

@@ -44,7 +44,7 @@ impl Machine {
             match due {
                 Due::Ask(id, is_sent) => self.say(now.wall, &id, self.boot, is_sent),
                 Due::Pass(id, to) => self.say(now.wall, &id, to, true),
-                Due::Send(node, command) => self.tell(&node, &Down::Command(command)),
+                Due::Send(node, order) => self.tell(&node, &order.message()),
                 Due::Write(key, result) => {
                     let id = result.id.clone();
                     self.write(Written::Result(id), record::of_result(&key, &result));

@@ -7,11 +7,11 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
 use umec_wire::command::{CommandId, CommandResult, Outcome};
-use umec_wire::uplink::{Command, Now, Ranges};
+use umec_wire::uplink::{Now, Ranges};
 use umec_wire::{Boot, NodeName, Reason};
 
 use crate::kafka::Incoming;
-use crate::request::Request;
+use crate::request::{Order, Request};
 
 use outstanding::Outstanding;
 pub(super) use rights::{RightRecord, Rights, Standing};
@@ -47,7 +47,7 @@ pub(super) enum Due {
     /// Pass the right on to the gateway that has the node's modem.
     Pass(CommandId, Boot),
     /// Send it to the node's modem.
-    Send(NodeName, Command),
+    Send(NodeName, Order),
     /// Write its result under this key.
     Write(String, CommandResult),
 }
@@ -106,10 +106,10 @@ impl Commands {
         let key = String::from_utf8_lossy(key).into_owned();
         let read = Request::read(record.key.as_deref(), record.value.as_deref(), place);
         let (id, command, result, left) = match read {
-            Ok(Request { node, command }) => {
-                let request = &command.request;
+            Ok(Request { node, order }) => {
+                let request = order.request();
                 let left = request.expires.saturating_since(now.wall);
-                (request.id.clone(), Some((node, command)), None, left)
+                (request.id.clone(), Some((node, order)), None, left)
             }
             Err(unreadable) => {
                 let id = unreadable.id;

@@ -7,6 +7,8 @@ mod places;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use umec_wire::{Label, Timestamp};
 
@@ -21,6 +23,7 @@ use places::{Places, Read};
 
 pub use holes::Hole;
 pub(crate) use kept::Kept;
+use kept::Resting;
 
 /// A reader whose place outlives the process. It reads in stream order; what was not acknowledged is
 /// read again when the position is next opened, and not before.
@@ -38,9 +41,7 @@ pub struct Cursor {
     ahead: Option<Follow>,
     kept: Kept,
     found: Option<String>,
-    /// The floor, and since when it is there.
-    resting: (u64, Instant),
-    kept_floor_at: Option<Instant>,
+    resting: Resting,
 }
 
 #[derive(Debug)]
@@ -73,12 +74,6 @@ pub enum Lane {
     /// In order, and long after it was stored.
     Backlog,
 }
-
-/// How long the floor stays where it is before the server is told.
-const REST: Duration = Duration::from_secs(5);
-
-/// How often the server is told a floor that moves: after a crash as much may count as dropped that was not.
-const KEEP_FLOOR: Duration = Duration::from_mins(1);
 
 /// What one of the readers has come to.
 enum Step {
@@ -121,8 +116,7 @@ impl Cursor {
             ahead: None,
             kept: Kept::default(),
             found: None,
-            resting: (floor, Instant::now()),
-            kept_floor_at: None,
+            resting: Resting::default(),
         };
         cursor.restore(floor, kept);
         cursor.find();
@@ -231,14 +225,10 @@ impl Cursor {
 
     /// Lets the server know the floor as it is known here when it has come to rest, and once in a while.
     pub fn keep_floor(&mut self, now: Instant) {
-        let floor = self.places.floor();
-        if self.resting.0 != floor {
-            self.resting = (floor, now);
-        }
-        let rests = now >= self.resting.1 + REST;
-        let is_old = self.kept_floor_at.is_none_or(|at| now >= at + KEEP_FLOOR);
-        if self.kept.floor != Some(floor) && (rests || is_old) {
-            self.kept_floor_at = Some(now);
+        if self
+            .resting
+            .is_due(self.places.floor(), self.kept.floor, now)
+        {
             self.keep();
         }
     }
@@ -248,6 +238,15 @@ impl Cursor {
     pub fn keep_note(&mut self, note: String) {
         self.kept.note = Some(note);
         self.keep();
+    }
+
+    /// Waits until the server has what was given to be kept; goes on when the cursor is used meanwhile.
+    pub fn kept(&self) -> BoxFuture<'static, ()> {
+        match &self.place {
+            Place::Memory { .. } => std::future::ready(()).boxed(),
+            #[cfg(feature = "nats")]
+            Place::Nats(position) => position.kept().boxed(),
+        }
     }
 
     /// The text that an earlier run has kept, once the server has told it; told once.
@@ -334,7 +333,7 @@ impl Cursor {
 
     fn keep(&mut self) {
         self.find();
-        if self.kept_floor_at.is_some() {
+        if self.resting.is_minded() {
             self.kept.floor = Some(self.places.floor());
         }
         self.place.keep(&self.kept);

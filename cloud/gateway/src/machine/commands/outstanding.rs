@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use umec_wire::command::{CommandId, CommandResult, Outcome};
+use umec_wire::uplink::Now;
 use umec_wire::uplink::rtt::RoundTrip;
-use umec_wire::uplink::{Command, Now};
 use umec_wire::{NodeName, Reason};
+
+use crate::request::Order;
 
 use super::{Due, Standing, Surroundings, Whereabouts, result};
 
 #[derive(Debug)]
 pub(super) struct Outstanding {
     /// The command; none where the record held none.
-    pub(super) command: Option<(NodeName, Command)>,
+    pub(super) command: Option<(NodeName, Order)>,
     key: String,
     pub(super) place: (i32, i64),
     trip: RoundTrip,
@@ -37,7 +39,7 @@ const AGAIN: Duration = Duration::from_secs(2);
 
 impl Outstanding {
     pub(super) const fn new(
-        command: Option<(NodeName, Command)>,
+        command: Option<(NodeName, Order)>,
         key: String,
         place: (i32, i64),
         next: Duration,
@@ -143,7 +145,7 @@ impl Outstanding {
     fn send(&mut self, now: Now, id: &CommandId, standing: Standing) -> Option<Due> {
         let (node, command) = self.command.as_ref()?;
         // What has expired is not sent for the first time, nor again: the uplink would refuse it.
-        if command.request.expires <= now.wall {
+        if command.request().expires <= now.wall {
             self.next = self.deadline;
             return None;
         }

@@ -2,7 +2,9 @@
 
 #[cfg(feature = "nats")]
 use std::collections::BTreeMap;
+use std::time::Duration;
 
+use tokio::time::Instant;
 use umec_wire::uplink::Ranges;
 #[cfg(feature = "nats")]
 use umec_wire::uplink::ranges::Range;
@@ -19,6 +21,21 @@ pub(crate) struct Kept {
     pub(crate) note: Option<String>,
 }
 
+/// When the server is to be told of the floor.
+#[derive(Debug, Default)]
+pub(crate) struct Resting {
+    /// The floor, and since when it is there.
+    floor: Option<(u64, Instant)>,
+    /// When the server was last told.
+    told: Option<Instant>,
+}
+
+/// How long the floor stays where it is before the server is told.
+const REST: Duration = Duration::from_secs(5);
+
+/// How often the server is told a floor that moves: after a crash as much may count as dropped that was not.
+const EVERY: Duration = Duration::from_mins(1);
+
 /// The names under which the server keeps them.
 #[cfg(feature = "nats")]
 const DONE: &str = "umec-done";
@@ -26,6 +43,30 @@ const DONE: &str = "umec-done";
 const FLOOR: &str = "umec-floor";
 #[cfg(feature = "nats")]
 const NOTE: &str = "umec-note";
+
+// === impl Resting ===
+
+impl Resting {
+    /// Whether the server, which knows the floor as `kept`, is to be told now.
+    pub(crate) fn is_due(&mut self, floor: u64, kept: Option<u64>, now: Instant) -> bool {
+        let since = match self.floor {
+            Some((known, since)) if known == floor => since,
+            _ => now,
+        };
+        self.floor = Some((floor, since));
+        let is_old = self.told.is_none_or(|told| now >= told + EVERY);
+        let is_due = kept != Some(floor) && (is_old || now >= since + REST);
+        if is_due {
+            self.told = Some(now);
+        }
+        is_due
+    }
+
+    /// Whether the server was ever told.
+    pub(crate) const fn is_minded(&self) -> bool {
+        self.told.is_some()
+    }
+}
 
 // === impl Kept ===
 
@@ -71,6 +112,21 @@ fn range(text: &str) -> Option<Range> {
 #[cfg(all(test, feature = "nats"))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_floor_is_told_when_it_rests_and_once_a_minute_while_it_moves() {
+        let mut resting = Resting::default();
+        let begin = Instant::now();
+        let at = |seconds| begin + Duration::from_secs(seconds);
+        assert!(resting.is_due(1, None, at(0)));
+        let told: Vec<u64> = (1..=70)
+            .filter(|second| resting.is_due(1 + second, Some(1), at(*second)))
+            .collect();
+        assert_eq!(told, [60]);
+        assert!(!resting.is_due(71, Some(61), at(74)));
+        assert!(resting.is_due(71, Some(61), at(75)));
+        assert!(!resting.is_due(71, Some(71), at(300)));
+    }
 
     #[test]
     fn what_is_kept_comes_back_and_what_is_broken_is_nothing() {

@@ -74,12 +74,13 @@ impl Memory {
     }
 
     /// Waits until the server has the newest.
-    pub(crate) async fn flush(&self) {
+    pub(crate) fn flush(&self) -> impl Future<Output = ()> + Send + 'static {
         let number = self.newest.borrow().number;
         let mut confirmed = self.confirmed.clone();
-        let wait = confirmed.wait_for(|confirmed| *confirmed >= number);
-        // The task is gone when the process stops.
-        drop(wait.await);
+        async move {
+            // The task is gone when the process stops.
+            drop(confirmed.wait_for(|confirmed| *confirmed >= number).await);
+        }
     }
 }
 

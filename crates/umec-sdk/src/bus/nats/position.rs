@@ -154,6 +154,11 @@ impl NatsPosition {
         self.memory.keep(kept);
     }
 
+    /// Waits until the server has what is to be kept.
+    pub(crate) fn kept(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.memory.flush()
+    }
+
     /// The floor and what was kept with it at the first opening; told once.
     pub(crate) fn found(&mut self) -> Option<(u64, Kept)> {
         self.found.take()
