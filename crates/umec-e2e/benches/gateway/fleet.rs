@@ -283,7 +283,7 @@ impl Modem {
                     };
                     self.machine.finished(now, done);
                 }
-                Action::Resolve => {}
+                Action::Resolve | Action::Keep(_) => {}
             }
         }
     }
