@@ -17,6 +17,7 @@ mod marks;
 mod modem;
 mod sessions;
 mod shared;
+mod shares;
 mod snapshot;
 mod tenure;
 mod traffic;
@@ -99,6 +100,7 @@ pub struct Machine {
     written: HashMap<u64, Written>,
     next_token: u64,
     capacity: usize,
+    shares: shares::Shares,
     /// Whether it knows what its predecessor wrote; before that it takes nothing.
     is_restored: bool,
     /// What modems are told about Kafka.
@@ -165,6 +167,7 @@ impl Machine {
             written: HashMap::new(),
             next_token: 0,
             capacity,
+            shares: shares::Shares::default(),
             is_restored: false,
             trouble: None,
             owed: HashSet::new(),

@@ -23,6 +23,9 @@ pub(super) struct Packed {
     pub(super) length: usize,
 }
 
+/// The most messages of a batch, so that a gateway with little room for each modem can take one whole.
+const MOST: usize = 256;
+
 /// How often a batch is encoded at most before the best so far is taken. Lengths grow almost evenly
 /// with the number of messages, so that a good guess needs two or three.
 const TRIES: u32 = 8;
@@ -37,8 +40,8 @@ pub(super) fn pack(
     guess: usize,
 ) -> Packed {
     let mut fits: Option<Packed> = None;
-    let mut too_many = queue.len() + 1;
-    let mut count = guess.clamp(1, queue.len().max(1));
+    let mut too_many = queue.len().min(MOST) + 1;
+    let mut count = guess.clamp(1, queue.len().clamp(1, MOST));
     for _ in 0..TRIES {
         let packed = Packed::of(queue, number, layouts, count);
         let length = packed.length.max(1);
@@ -49,7 +52,7 @@ pub(super) fn pack(
         } else {
             let left = room - length;
             fits = Some(packed);
-            if left < length / count {
+            if left < length / count || count == MOST {
                 break;
             }
             count + 1
@@ -86,10 +89,11 @@ impl Packed {
     /// How many messages may fill the room, at least one more than there are where some is left.
     pub(super) fn filling(&self, room: usize) -> usize {
         let each = self.length / self.count.max(1);
-        if self.length + each > room {
+        if self.length + each > room || self.count >= MOST {
             return self.count;
         }
-        (self.count.saturating_mul(room) / self.length.max(1)).max(self.count + 1)
+        let most = (self.count.saturating_mul(room) / self.length.max(1)).max(self.count + 1);
+        most.min(MOST)
     }
 
     fn of(queue: &VecDeque<Waiting>, number: u64, layouts: &Layouts, count: usize) -> Self {

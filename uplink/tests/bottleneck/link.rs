@@ -12,8 +12,11 @@ use umec_sdk::bus::Lane;
 use umec_spec::settings::uplink::Backlog;
 use umec_uplink::machine as uplink;
 use umec_wire::kafka::KafkaTopic;
+use umec_wire::reading::{Reading, Series, Value};
 use umec_wire::uplink::{Content, Cookies, Datagram, Entry, Key, Now};
-use umec_wire::{Boot, DeviceName, MessageId, ModemName, NodeName, Sequence, Timestamp};
+use umec_wire::{
+    Boot, DeviceName, MessageId, MetricName, ModemName, NodeName, Sequence, Timestamp,
+};
 
 const KEY: Key = Key::new([7; 32]);
 
@@ -33,6 +36,16 @@ pub(crate) struct Path {
     /// Each way.
     pub(crate) loss: f64,
     pub(crate) datagram: usize,
+    pub(crate) kafka: Kafka,
+}
+
+/// What is behind the gateway.
+#[derive(Clone, Copy)]
+pub(crate) struct Kafka {
+    /// How many records may be on their way.
+    pub(crate) capacity: usize,
+    /// How long each of them takes.
+    pub(crate) delay: Duration,
 }
 
 /// What was seen in the second half of the time.
@@ -53,6 +66,8 @@ enum Event {
     Begins(usize),
     Up(usize, Vec<u8>),
     Down(usize, Vec<u8>),
+    /// Kafka has a record.
+    Delivered(u64),
     Wake,
 }
 
@@ -119,7 +134,7 @@ impl Link {
             arrived: 0,
             waits: Vec::new(),
             uplinks: (0..count).map(|_| None).collect(),
-            gateway: new_gateway(&mut dice),
+            gateway: new_gateway(path.kafka.capacity, &mut dice),
             dice,
         };
         for (index, number) in (0..count).enumerate() {
@@ -168,6 +183,7 @@ impl Link {
                         source.machine.datagram(now, &bytes);
                     }
                 }
+                Event::Delivered(token) => self.deliver(token),
                 Event::Wake => {}
             }
             self.settle();
@@ -237,14 +253,13 @@ impl Link {
                     }
                     gateway::Action::Inherit(_) => {}
                     gateway::Action::Write { token, record } => {
-                        let place = Place {
-                            partition: 0,
-                            offset: i64::try_from(token).unwrap(),
-                        };
                         if record.topic == KafkaTopic::Marks {
                             self.gateway.log(now, &read(*record)).unwrap();
                         }
-                        self.gateway.delivered(now, token, Some(place));
+                        match self.path.kafka.delay {
+                            Duration::ZERO => self.deliver(token),
+                            delay => self.at(self.now + delay, Event::Delivered(token)),
+                        }
                     }
                 }
             }
@@ -252,6 +267,14 @@ impl Link {
                 return;
             }
         }
+    }
+
+    fn deliver(&mut self, token: u64) {
+        let place = Place {
+            partition: 0,
+            offset: i64::try_from(token).unwrap(),
+        };
+        self.gateway.delivered(self.time(), token, Some(place));
     }
 
     /// What goes up waits its turn on the slow link.
@@ -284,6 +307,7 @@ fn address(index: usize) -> SocketAddr {
 }
 
 fn entry(sequence: u64) -> Entry {
+    let mut frame = StdRng::seed_from_u64(sequence);
     Entry {
         id: MessageId {
             device: DeviceName::new("meter-1").unwrap(),
@@ -292,13 +316,12 @@ fn entry(sequence: u64) -> Entry {
         },
         floor: Sequence::FIRST,
         trace: None,
-        content: Content::Event {
-            headers: Vec::new(),
-            data: StdRng::seed_from_u64(sequence)
-                .random::<[u8; 96]>()
-                .to_vec()
-                .into(),
-        },
+        content: Content::Readings(vec![Reading {
+            series: Series::raw(MetricName::new("frame").unwrap()),
+            time: Timestamp::from_millis(1_800_000_000_000 + i64::try_from(sequence).unwrap()),
+            unit: None,
+            value: Value::Opaque(frame.random::<[u8; 96]>().to_vec().into()),
+        }]),
     }
 }
 
@@ -317,11 +340,11 @@ fn new_uplink(index: usize, datagram: usize, dice: &mut StdRng) -> uplink::Machi
     uplink::Machine::new(parameters, dice.random())
 }
 
-fn new_gateway(dice: &mut StdRng) -> gateway::Machine {
+fn new_gateway(capacity: usize, dice: &mut StdRng) -> gateway::Machine {
     let parameters = gateway::Parameters {
         name: "cloud".parse().unwrap(),
         boot: Boot::from_bits(dice.random()),
-        capacity: 100_000,
+        capacity,
         grace: Duration::from_secs(5),
         cookies: Cookies::new([5; 32]),
         admission: gateway::Admission::default(),

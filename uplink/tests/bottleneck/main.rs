@@ -1,6 +1,7 @@
 //! Uplinks that share a slow link, in virtual time: it is used, shared evenly, and its queue stays short.
 //!
-//! The machines are the true ones on both ends; Kafka takes everything at once. The link is one
+//! The machines are the true ones on both ends; Kafka takes everything at once, where a test does not say
+//! otherwise. The link is one
 //! queue that drops nothing, which is the worst case for delay.
 
 #![cfg(test)]
@@ -9,7 +10,7 @@ mod link;
 
 use std::time::Duration;
 
-use link::{Path, run};
+use link::{Kafka, Path, run};
 
 /// What the slow link carries.
 const KBITS: u64 = 100;
@@ -33,6 +34,10 @@ fn path(datagram: usize, round_trip: u64, loss: f64) -> Path {
         jitter: Duration::ZERO,
         loss,
         datagram,
+        kafka: Kafka {
+            capacity: 100_000,
+            delay: Duration::ZERO,
+        },
     }
 }
 
@@ -84,4 +89,21 @@ fn a_restless_radio_path_carries_load() {
     };
     let report = run(1, path, Duration::from_mins(2));
     assert!(report.used >= 0.15, "{report:?}");
+}
+
+#[test]
+fn a_gateway_with_room_for_a_few_serves_all_who_send_as_fast_as_they_can() {
+    let path = Path {
+        bits_per_second: 100_000_000,
+        kafka: Kafka {
+            capacity: 400,
+            delay: Duration::from_millis(100),
+        },
+        ..path(1_200, 10, 0.0)
+    };
+    let report = run(8, path, Duration::from_mins(2));
+    let fair = jain(&report.shares);
+    assert!(fair >= 0.99, "{fair:.3}, {report:?}");
+    let messages: f64 = report.shares.iter().sum();
+    assert!(messages >= 60.0 * 3_000.0, "{messages}, {report:?}");
 }

@@ -13,6 +13,7 @@ use super::assembly::Assembly;
 use super::layouts::Layouts;
 use super::marks::Marks;
 use super::sessions::Sessions;
+use super::shares::Turn;
 
 #[derive(Debug)]
 pub(super) struct Modem {
@@ -22,6 +23,8 @@ pub(super) struct Modem {
     pub(super) calls: Bucket,
     pub(super) marks: Marks,
     pub(super) assembly: Assembly,
+    /// When it sent last, for its share.
+    pub(super) turn: Turn,
     /// How many entries wait on the node, as it says.
     pub(super) waiting: u64,
     /// When it said so, and how long its batches take to be acknowledged.
@@ -72,6 +75,7 @@ impl Modem {
             calls: Bucket::new(),
             marks: Marks::default(),
             assembly: Assembly::default(),
+            turn: Turn::default(),
             waiting: 0,
             told: None,
             is_changed: false,
@@ -214,6 +218,11 @@ impl Modem {
     /// Whether something of it is on its way to Kafka.
     pub(super) fn is_writing(&self) -> bool {
         !self.pending.is_empty()
+    }
+
+    /// How many messages of it are on their way to Kafka.
+    pub(super) fn writing(&self) -> usize {
+        self.pending.len()
     }
 
     /// Lets what was acknowledged be told again: the modem asks, so it may have missed it.

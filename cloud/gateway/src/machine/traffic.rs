@@ -1,6 +1,7 @@
 //! What comes in from modems.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use bytes::Bytes;
 use rand::RngExt;
@@ -209,6 +210,16 @@ impl Machine {
         }
     }
 
+    /// How many messages of a modem may be handed out for writing: what is left, within a fair share.
+    fn room(&mut self, now: Duration, name: &ModemName) -> usize {
+        let Some(modem) = self.modems.get_mut(name) else {
+            return 0;
+        };
+        let share = self.shares.of(now, self.capacity, &mut modem.turn);
+        let left = self.capacity.saturating_sub(self.written.len());
+        left.min(share.saturating_sub(modem.writing()))
+    }
+
     fn entries(
         &mut self,
         now: Now,
@@ -219,7 +230,7 @@ impl Machine {
     ) {
         let is_mine = self.is_restored && self.tenure.is_mine(name);
         let room = if is_mine {
-            self.capacity.saturating_sub(self.written.len())
+            self.room(now.steady, name)
         } else {
             self.claim(now, name);
             0
