@@ -1,6 +1,7 @@
 //! The daemon: a socket towards modems, a producer and two readers towards Kafka, the machine in between.
 
 mod readers;
+mod socket;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -68,9 +69,7 @@ pub async fn run(process: Process<GatewaySettings>, node: Node) -> anyhow::Resul
         original: originals,
         sinks,
     } = process.settings;
-    let socket = UdpSocket::bind(listen)
-        .await
-        .with_context(|| format!("listening for modems on {listen}"))?;
+    let socket = socket::listen(listen).await?;
     let address = socket.local_addr().context("the address in use")?;
     let watched = Watched::new();
     let (producer, deliveries) = open(&kafka, &watched)?;

@@ -16,8 +16,9 @@ pub(super) struct Shares {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Turn(u64);
 
-/// How long a turn takes: some round trips of a slow path.
-const TURN: Duration = Duration::from_secs(1);
+/// How long a turn takes: a modem that found no room comes again within two of them, and finds its share
+/// free. A share that is small for so long hinders nobody much: Kafka frees it within milliseconds.
+const TURN: Duration = Duration::from_secs(30);
 
 /// The least share: a quarter of a batch.
 const LEAST: usize = 64;
