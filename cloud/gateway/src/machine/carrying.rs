@@ -43,7 +43,7 @@ impl Machine {
         for due in due {
             match due {
                 Due::Ask(id, is_sent) => self.say(now.wall, &id, self.boot, is_sent),
-                Due::Pass(id, to) => self.say(now.wall, &id, to, true),
+                Due::Pass(id, to) => self.say(now.wall, &id, to, false),
                 Due::Send(node, order) => self.tell(&node, &order.message()),
                 Due::Write(key, result) => {
                     let id = result.id.clone();
@@ -53,12 +53,13 @@ impl Machine {
         }
     }
 
-    /// Says who is to end a command. It counts when it is read.
+    /// Says who is to end a command. It counts when it is read. Compaction may leave this record alone, so it
+    /// keeps what earlier ones say of sending.
     fn say(&mut self, now: Timestamp, id: &CommandId, gateway: Boot, is_sent: bool) {
         let record = RightRecord {
             gateway,
             by: self.boot,
-            is_sent,
+            is_sent: is_sent || self.rights.is_sent(id),
         };
         self.write(Written::Tenure, right_record(now, id, &record));
     }
