@@ -195,6 +195,9 @@ impl StateFolder {
     }
 }
 
+/// How much longer a report may get on a full disk: some reasons.
+const SPARE: usize = 4_096;
+
 /// Writes a file that only its owner may read, at once or not at all.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_with_mode(path, bytes, 0o600)
@@ -203,6 +206,27 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
 /// Writes a file that may be read by all who may enter the folder, at once or not at all.
 pub fn write_shared(path: &Path, bytes: &[u8]) -> io::Result<()> {
     write_with_mode(path, bytes, 0o644)
+}
+
+/// Writes a text that may end in spaces, so that it can be written again on a full disk: over the old one
+/// then, in the room that it has. A reader may see some of both, and reads again.
+pub fn write_report(path: &Path, text: &[u8]) -> io::Result<()> {
+    let padded = |length: usize| {
+        let mut padded = text.to_vec();
+        padded.resize(length, b' ');
+        padded
+    };
+    match write_private(path, &padded(text.len() + SPARE)) {
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            let room = usize::try_from(fs::metadata(path)?.len()).unwrap_or(0);
+            if room < text.len() {
+                return Err(error);
+            }
+            let mut file = OpenOptions::new().write(true).open(path)?;
+            file.write_all(&padded(room))
+        }
+        written => written,
+    }
 }
 
 fn write_with_mode(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {

@@ -3,6 +3,7 @@
 mod figures;
 mod inquiry;
 mod look;
+mod mend;
 mod prepare;
 mod probe;
 mod roster;

@@ -13,6 +13,7 @@ use umec_sdk::bus::{Bus, BusState};
 use umec_spec::settings::BusSettings;
 use umec_spec::settings::stream::StreamSettings;
 
+use super::mend::Reopening;
 use super::probe;
 use crate::http::{self, EdgeApi};
 use crate::shown::{Device, Devices, Document};
@@ -81,9 +82,17 @@ impl Inquiries {
         self.asked.push(Box::pin(answer));
     }
 
-    /// Asks whether a port takes connections.
-    pub(super) fn port(&mut self, id: PartId, address: SocketAddr) {
-        let answer = async move { Answer::Health(id, probe::port(address).await) };
+    /// Asks how the bus is.
+    pub(super) fn bus(&mut self, id: PartId, address: SocketAddr, monitor: Option<SocketAddr>) {
+        let client = self.client.clone();
+        let answer = async move { Answer::Health(id, probe::bus(&client, address, monitor).await) };
+        self.asked.push(Box::pin(answer));
+    }
+
+    /// Lets the bus open its store anew, and asks how it is then.
+    pub(super) fn reopen(&mut self, id: PartId, store: Reopening) {
+        let client = self.client.clone();
+        let answer = async move { Answer::Health(id, store.run(&client).await) };
         self.asked.push(Box::pin(answer));
     }
 

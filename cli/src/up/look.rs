@@ -17,7 +17,7 @@ use super::inquiry::{Answer, heard};
 use super::roster::foreign;
 use super::run::{Asked, Running, Stream};
 use super::service::{
-    ADMIN, CLIENT, ConfigureError, EDGE_API, HTTP, NATS, Role, Service, credentials,
+    ADMIN, CLIENT, ConfigureError, EDGE_API, HTTP, MONITOR, NATS, Role, Service, credentials,
 };
 use crate::addresses::{self, Face, News};
 use crate::http::EdgeApi;
@@ -38,6 +38,8 @@ const MEASURE: Duration = Duration::from_millis(400);
 #[derive(Debug, Deserialize)]
 struct Ports {
     nats: Vec<String>,
+    #[serde(default)]
+    monitoring: Vec<String>,
 }
 
 impl Running {
@@ -72,6 +74,7 @@ impl Running {
         match answer {
             Answer::Health(id, health) => {
                 self.asked.insert(id, Asked::Answered(Instant::now()));
+                let health = self.mend(id, health);
                 self.step(Event::Probed(id, health));
             }
             Answer::Figures(id, text) => {
@@ -108,10 +111,8 @@ impl Running {
             self.links
                 .extend(service.links(&layout).into_iter().filter(there));
             let pid = self.children.identity(id).map(|identity| identity.pid);
-            if let (Role::Nats, Some(pid)) = (&service.role, pid)
-                && let Some(address) = nats_address(&layout.run(), pid)
-            {
-                found.push((Face::new(NATS, CLIENT), address));
+            if let (Role::Nats, Some(pid)) = (&service.role, pid) {
+                found.extend(nats_faces(&layout.run(), pid));
             }
         }
         let news = found.into_iter();
@@ -251,7 +252,10 @@ impl Running {
                 continue;
             };
             match service.role {
-                Role::Nats => self.inquiries.port(id, address),
+                Role::Nats => {
+                    let monitor = self.addresses.of(&Face::new(NATS, MONITOR));
+                    self.inquiries.bus(id, address, monitor);
+                }
                 _ => self.inquiries.health(id, address),
             }
             self.asked.insert(id, Asked::Waiting);
@@ -290,11 +294,20 @@ fn source_of(service: &Service) -> Source {
     }
 }
 
-/// The address that nats-server has written beside its process id.
-fn nats_address(folder: &Path, pid: u32) -> Option<SocketAddr> {
-    let text = fs::read(folder.join(format!("nats-server_{pid}.ports"))).ok()?;
-    let ports: Ports = serde_json::from_slice(&text).ok()?;
-    let urls = ports.nats.iter();
-    let mut addresses = urls.filter_map(|url| url.strip_prefix("nats://")?.parse().ok());
-    addresses.next()
+/// The addresses that nats-server has written beside its process id.
+fn nats_faces(folder: &Path, pid: u32) -> Vec<(Face, SocketAddr)> {
+    let text = fs::read(folder.join(format!("nats-server_{pid}.ports"))).unwrap_or_default();
+    let Ok(ports) = serde_json::from_slice::<Ports>(&text) else {
+        return Vec::new();
+    };
+    let face = |name, scheme, urls: &[String]| {
+        let mut addresses = urls.iter().filter_map(|url| {
+            let address = url.strip_prefix(scheme)?;
+            address.parse().ok()
+        });
+        addresses.next().map(|found| (Face::new(NATS, name), found))
+    };
+    let client = face(CLIENT, "nats://", &ports.nats);
+    let monitor = face(MONITOR, "http://", &ports.monitoring);
+    client.into_iter().chain(monitor).collect()
 }

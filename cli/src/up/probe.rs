@@ -25,6 +25,12 @@ struct Part {
     reason: Option<Reason>,
 }
 
+/// What nats-server's `/healthz` tells.
+#[derive(Debug, Deserialize)]
+struct Health {
+    error: Option<String>,
+}
+
 /// Asks a daemon whether it does its work, and why not.
 pub(super) async fn daemon(client: &Client, admin: SocketAddr) -> Result<(), String> {
     match http::text(client, &format!("http://{admin}/readyz")).await {
@@ -34,8 +40,32 @@ pub(super) async fn daemon(client: &Client, admin: SocketAddr) -> Result<(), Str
     }
 }
 
+/// Asks whether the bus takes connections, and whether it can store what it is sent.
+pub(super) async fn bus(
+    client: &Client,
+    address: SocketAddr,
+    monitor: Option<SocketAddr>,
+) -> Result<(), String> {
+    port(address).await?;
+    let Some(monitor) = monitor else {
+        return Ok(());
+    };
+    match http::text(client, &format!("http://{monitor}/healthz")).await {
+        Ok((true, _)) => Ok(()),
+        Ok((false, body)) => cannot_write(&body).map_or(Ok(()), Err),
+        Err(error) => Err(umec_sdk::chain(&error)),
+    }
+}
+
+/// Why nats-server cannot write. A consumer that is just being made or deleted lets it say no as well, and
+/// passes.
+fn cannot_write(body: &str) -> Option<String> {
+    let health: Health = serde_json::from_str(body).ok()?;
+    health.error.filter(|error| error.contains("write error"))
+}
+
 /// Asks whether a port takes connections.
-pub(super) async fn port(address: SocketAddr) -> Result<(), String> {
+async fn port(address: SocketAddr) -> Result<(), String> {
     match tokio::time::timeout(DEADLINE, TcpStream::connect(address)).await {
         Ok(Ok(_)) => Ok(()),
         Ok(Err(error)) => Err(format!("{address} takes no connection: {error}")),
@@ -72,5 +102,18 @@ mod tests {
         assert_eq!(reasons(body), "line: nobody answers; x");
         assert_eq!(reasons(r#"{"ready":false,"parts":{}}"#), "it is stopping");
         assert_eq!(reasons("no\n"), "no");
+    }
+
+    #[test]
+    fn of_what_nats_server_complains_of_only_failing_writes_count() {
+        let told =
+            |error: &str| cannot_write(&format!(r#"{{"status":"unavailable","error":{error:?}}}"#));
+        let full = "JetStream stream 'A > UMEC' write error: write 1.blk: no space left on device";
+        assert_eq!(told(full).as_deref(), Some(full));
+        assert_eq!(
+            told("JetStream consumer 'A > UMEC > uplink' could not be recovered"),
+            None
+        );
+        assert_eq!(cannot_write(r#"{"status":"ok"}"#), None);
     }
 }

@@ -16,6 +16,7 @@ use umec_wire::NodeName;
 
 use super::figures::Figures;
 use super::inquiry::{Answer, Heard, Inquiries};
+use super::mend::Mending;
 use super::service::{Service, Site};
 use super::show::Show;
 use super::signals::Signals;
@@ -73,6 +74,7 @@ pub(super) struct Running {
     /// When each process was last asked how it is; absent while an answer is on its way.
     pub(super) asked: BTreeMap<PartId, Asked>,
     pub(super) measured: Instant,
+    pub(super) mending: Mending,
     /// When everything is looked at the next time.
     beat: Instant,
     /// When everything is shown, where something has been asked since the last time.
@@ -135,6 +137,7 @@ impl Running {
             inquiries: Inquiries::default(),
             asked: BTreeMap::new(),
             measured: Instant::now(),
+            mending: Mending::default(),
             beat: Instant::now(),
             draw: None,
             stream: Stream::Unasked,

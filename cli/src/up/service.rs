@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use umec_spec::plan::Settings;
@@ -33,6 +33,8 @@ pub(super) const EDGE_API: &str = "edge-api";
 pub(super) const ADMIN: &str = "admin";
 /// The face at which NATS clients connect.
 pub(super) const CLIENT: &str = "client";
+/// The face at which the bus tells how it is.
+pub(super) const MONITOR: &str = "monitor";
 /// The face at which the edge API is served.
 pub(super) const HTTP: &str = "http";
 /// The face at which modems reach the gateway.
@@ -174,6 +176,7 @@ impl Service {
                 listen: site.addresses.wish(&Face::new(NATS, CLIENT), Carrier::Tcp),
                 store: Some(site.layout.nats()),
                 ports: Some(site.layout.run()),
+                monitor: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
             })),
             Role::Simulator(simulator) => self.simulator(simulator, site).map_err(yaml),
             Role::Gateway { kafka } => self.gateway(kafka.as_deref(), site).map_err(yaml),

@@ -8,7 +8,7 @@ use super::service::{ADMIN, CLIENT, EDGE_API, GATEWAY, HTTP, KAFKA, NATS, Role, 
 use crate::addresses::Face;
 use crate::overview::{Hint, Overview, Phase, ProcessRow};
 use crate::report::{EdgeApiFace, Faces, GatewayFace, KafkaFace, NatsFace, Report};
-use crate::state::write_private;
+use crate::state::write_report;
 
 impl Running {
     /// The node at this moment.
@@ -35,7 +35,7 @@ impl Running {
         let text = serde_json::to_vec_pretty(&self.report()).unwrap_or_default();
         if text != self.report {
             // Other commands say that they find nothing; the node itself is not hurt.
-            write_private(&self.mission.folder.layout.status(), &text).unwrap_or_default();
+            write_report(&self.mission.folder.layout.status(), &text).unwrap_or_default();
             self.report = text;
         }
     }

@@ -1,6 +1,7 @@
 //! A small disk of a test's own, which can be full.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -77,6 +78,18 @@ impl Disk {
         command.args(["--preserve-credentials", "--user", "--mount", "--target"]);
         command.arg(self.holder.pid().to_string()).arg(program);
         command
+    }
+
+    /// Takes all the room that is left.
+    pub fn fill(&self) {
+        let opened = OpenOptions::new().append(true).open(self.seen(BALLAST));
+        let mut ballast = opened.expect("the ballast is there");
+        let full = loop {
+            if let Err(error) = ballast.write_all(&[0; 4_096]) {
+                break error;
+            }
+        };
+        assert_eq!(full.kind(), ErrorKind::StorageFull, "{full}");
     }
 
     /// Makes room.

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::disk::Disk;
 use crate::program::{Running, binary, last_lines};
 use crate::{eventually, fail, tools};
 
@@ -25,6 +26,7 @@ pub struct Node {
     running: Running,
     umec: PathBuf,
     folder: TempDir,
+    disk: Option<Disk>,
 }
 
 /// What `umec status -o json` tells, as far as tests ask.
@@ -67,12 +69,25 @@ impl Node {
     /// The same without waiting until it is up.
     #[track_caller]
     pub fn start(site: Option<&str>, arguments: &[&str]) -> Self {
+        Self::launch(site, arguments, None)
+    }
+
+    /// Brings up the resources in the text `site`, or the example, with its state on a disk of its own.
+    #[track_caller]
+    pub fn on_disk(disk: Disk, site: Option<&str>, arguments: &[&str]) -> Self {
+        let mut node = Self::launch(site, arguments, Some(disk));
+        node.wait_until_up();
+        node
+    }
+
+    #[track_caller]
+    fn launch(site: Option<&str>, arguments: &[&str], disk: Option<Disk>) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the node");
         let umec = binary("umec");
-        let mut command = Command::new(&umec);
+        let mut command = seen_by(disk.as_ref(), &umec);
         command
             .args(["up", "--plain", "--state"])
-            .arg(folder.path().join(".umec"))
+            .arg(state(&folder, disk.as_ref()))
             .args(arguments);
         if let Some(site) = site {
             let file = folder.path().join("site.yaml");
@@ -83,7 +98,13 @@ impl Node {
             running: Running::start(command),
             umec,
             folder,
+            disk,
         }
+    }
+
+    /// The disk of its state, where that is its own.
+    pub const fn disk(&self) -> Option<&Disk> {
+        self.disk.as_ref()
     }
 
     /// Waits until all processes have been ready.
@@ -138,7 +159,7 @@ impl Node {
 
     /// The command `umec` for this node, with `arguments`, not started yet.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.umec);
+        let mut command = seen_by(self.disk.as_ref(), &self.umec);
         command.arg("--state").arg(self.state()).args(arguments);
         command
     }
@@ -174,7 +195,7 @@ impl Node {
     #[track_caller]
     pub fn python(&self, script: &str, arguments: &[&str]) -> Command {
         let scripts = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/foreign");
-        let mut command = Command::new(tools::python());
+        let mut command = seen_by(self.disk.as_ref(), &tools::python());
         command
             .arg("-u")
             .arg(scripts.join(script))
@@ -185,7 +206,7 @@ impl Node {
 
     /// The state folder.
     pub fn state(&self) -> PathBuf {
-        self.folder.path().join(".umec")
+        state(&self.folder, self.disk.as_ref())
     }
 
     /// What `umec up` has printed.
@@ -226,6 +247,16 @@ impl Drop for Node {
             }
         }
     }
+}
+
+/// The program where the disk is seen, not started yet.
+fn seen_by(disk: Option<&Disk>, program: &Path) -> Command {
+    disk.map_or_else(|| Command::new(program), |disk| disk.command(program))
+}
+
+fn state(folder: &TempDir, disk: Option<&Disk>) -> PathBuf {
+    disk.map_or_else(|| folder.path(), Disk::folder)
+        .join(".umec")
 }
 
 /// The last lines of a process's log.

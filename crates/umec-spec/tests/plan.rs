@@ -75,6 +75,7 @@ fn nothing_secret_stands_in_a_plan_or_in_a_configuration() {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         store: Some(PathBuf::from("/var/lib/umec/store")),
         ports: None,
+        monitor: None,
     });
     let written = [
         format!("{plan:?}"),

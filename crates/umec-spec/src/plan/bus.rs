@@ -1,7 +1,7 @@
 //! The bus of a node: the server's configuration, the tokens, the credentials, the stream.
 
 use std::fmt::Write;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -53,6 +53,9 @@ pub struct ServerPlace {
     pub store: Option<PathBuf>,
     /// The folder into which the server writes its ports, where somebody wants to know.
     pub ports: Option<PathBuf>,
+    /// Where the server tells how it is, over HTTP and to anybody who asks; port 0 takes a free one. Nowhere
+    /// where absent.
+    pub monitor: Option<SocketAddr>,
 }
 
 /// What proves to the server who is who.
@@ -63,6 +66,9 @@ struct Tokens {
     /// Public keys and tokens of accounts.
     accounts: Vec<(String, String)>,
 }
+
+/// What the configuration of the store begins with.
+const STORE: &str = "jetstream {\n";
 
 /// What the store may use above the stream's own bound, for consumers and whatever else is kept.
 const STORE_BESIDE: u64 = 64 << 20;
@@ -156,23 +162,27 @@ impl BusPlan {
 
     /// The configuration file of the server at a place. It holds no secret.
     pub fn server_configuration(&self, place: &ServerPlace) -> String {
-        // The server takes a free port for -1, and its default one for 0.
-        let port = match place.listen.port() {
-            0 => "-1".to_owned(),
-            port => port.to_string(),
-        };
         let mut text = format!(
             "server_name: {name}\nhost: {host:?}\nport: {port}\n",
             name = quoted(self.node.as_str()),
             host = place.listen.ip().to_string(),
+            port = port(place.listen),
         );
+        if let Some(monitor) = place.monitor {
+            let host = match monitor.ip() {
+                IpAddr::V4(ip) => ip.to_string(),
+                IpAddr::V6(ip) => format!("[{ip}]"),
+            };
+            let monitor = quoted(&format!("{host}:{}", port(monitor)));
+            push(&mut text, format_args!("http: {monitor}\n"));
+        }
         if let Some(ports) = &place.ports {
             push(
                 &mut text,
                 format_args!("ports_file_dir: {}\n", quoted(&ports.to_string_lossy())),
             );
         }
-        text.push_str("jetstream {\n");
+        text.push_str(STORE);
         if let Some(store) = &place.store {
             let store = quoted(&store.to_string_lossy());
             push(&mut text, format_args!("  store_dir: {store}\n"));
@@ -199,6 +209,20 @@ impl BusPlan {
         }
         text.push_str("}\n");
         text
+    }
+
+    /// A server's configuration with its store closed. A server that reads it anew lets go of its files and
+    /// keeps its connections.
+    pub fn with_store_closed(configuration: &str) -> String {
+        configuration.replacen(STORE, &format!("{STORE}  enabled: false\n"), 1)
+    }
+}
+
+/// The server takes a free port for -1, and its default one for 0.
+fn port(address: SocketAddr) -> String {
+    match address.port() {
+        0 => "-1".to_owned(),
+        port => port.to_string(),
     }
 }
 

@@ -117,6 +117,7 @@ impl Bus {
             listen: SocketAddr::from(([127, 0, 0, 1], 0)),
             store: None,
             ports: None,
+            monitor: None,
         }));
         let bus = Self { plan, server };
         bus.create_stream().await;

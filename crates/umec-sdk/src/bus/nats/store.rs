@@ -56,7 +56,7 @@ impl Store {
                 if self.silent(true) {
                     let text = "the server is there and does not say that it has stored what it is sent: \
                                 its log says why. After a full disk it takes messages again when it has \
-                                room and was restarted";
+                                room and has opened its store anew";
                     self.tell("store-silent", text.to_owned());
                 }
             }
