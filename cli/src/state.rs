@@ -89,6 +89,11 @@ impl Layout {
         self.root.join("nats")
     }
 
+    /// The folder in which plugins keep what must outlive them, a folder each.
+    pub fn state(&self) -> PathBuf {
+        self.root.join("state")
+    }
+
     /// The configuration of a process.
     pub fn config(&self, process: &str, extension: &str) -> PathBuf {
         self.root
@@ -156,6 +161,7 @@ impl StateFolder {
             layout.creds(),
             layout.modem_keys(),
             layout.nats(),
+            layout.state(),
             layout.root.join("config"),
             layout.root.join("log"),
             layout.run(),

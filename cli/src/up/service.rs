@@ -206,6 +206,7 @@ impl Service {
             secrets: site.layout.secrets(),
             admin: self.admin(site).listen,
             addresses: Some(site.layout.run()),
+            state: Some(site.layout.state()),
             grace: GRACE,
         })
     }

@@ -89,6 +89,7 @@ impl Stage {
                     link: WireName(name.to_owned()),
                     devices,
                 }],
+                state: None,
             },
         };
         let run = run_plugin::<Boxes>(config, self.node.clone());

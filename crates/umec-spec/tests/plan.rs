@@ -41,6 +41,7 @@ fn place() -> Place {
         secrets: PathBuf::from("/run/umec/secrets"),
         admin: SocketAddr::from(([127, 0, 0, 1], 0)),
         addresses: Some(PathBuf::from("/run/umec/addresses")),
+        state: Some(PathBuf::from("/var/lib/umec")),
         grace: Span::from_secs(20),
     }
 }
@@ -106,7 +107,15 @@ fn each_process_reads_the_configuration_that_the_plan_writes() {
     let uplink: Process<UplinkSettings> = yaml::from_str(&text("uplink-cloud")).unwrap();
 
     assert_eq!(
-        Settings::Modbus(modbus.settings),
+        modbus.settings.state,
+        Some(PathBuf::from("/var/lib/umec/modbus"))
+    );
+    let settings = PluginSettings {
+        state: None,
+        ..modbus.settings
+    };
+    assert_eq!(
+        Settings::Modbus(settings),
         process(&plan, "modbus").settings
     );
     assert_eq!(

@@ -46,6 +46,7 @@ impl Rig for BoxRig {
                 link: WireName(self.name.to_owned()),
                 devices: vec![device],
             }],
+            state: None,
         }
     }
 

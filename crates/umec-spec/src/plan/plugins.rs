@@ -126,6 +126,7 @@ impl Node<'_> {
         PluginSettings {
             plugin: plugin.clone(),
             links: lines.into_values().collect(),
+            state: None,
         }
     }
 
@@ -148,6 +149,7 @@ impl Node<'_> {
         PluginSettings {
             plugin: plugin.clone(),
             links: links.collect(),
+            state: None,
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::keys::Secret;
 use crate::settings::custom::Custom;
 use crate::settings::edge_api::EdgeApiSettings;
 use crate::settings::modbus::Modbus;
-use crate::settings::plugin::PluginSettings;
+use crate::settings::plugin::{PluginSettings, Protocol};
 use crate::settings::uplink::UplinkSettings;
 use crate::settings::{AdminSettings, BusSettings, Process, SecretName, Trust};
 use crate::yaml::{self, YamlError};
@@ -96,6 +96,9 @@ pub struct Place {
     /// The folder into which it writes the addresses that it has taken, where somebody wants to know:
     /// `<process>.admin`, and for the edge API `<process>.http`.
     pub addresses: Option<PathBuf>,
+    /// The folder in which a process that keeps what must outlive it has a folder of its name: on a disk that stays,
+    /// such as a volume in a cluster.
+    pub state: Option<PathBuf>,
     /// How long a drain may take.
     pub grace: Span,
 }
@@ -106,8 +109,8 @@ impl PlannedProcess {
     /// The configuration file of the process at a place.
     pub fn configuration(&self, place: &Place) -> Result<String, YamlError> {
         match &self.settings {
-            Settings::Modbus(settings) => self.written(place, settings),
-            Settings::Custom(settings) => self.written(place, settings),
+            Settings::Modbus(settings) => self.plugin(place, settings),
+            Settings::Custom(settings) => self.plugin(place, settings),
             Settings::Uplink(settings) => self.written(place, settings),
             Settings::EdgeApi(settings) => {
                 let mut settings = settings.clone();
@@ -121,6 +124,17 @@ impl PlannedProcess {
     pub fn address_file(&self, place: &Place, face: &str) -> Option<PathBuf> {
         let folder = place.addresses.as_ref()?;
         Some(folder.join(format!("{}.{face}", self.name)))
+    }
+
+    fn plugin<P: Protocol>(
+        &self,
+        place: &Place,
+        settings: &PluginSettings<P>,
+    ) -> Result<String, YamlError> {
+        let mut settings = settings.clone();
+        let folder = place.state.as_ref();
+        settings.state = folder.map(|folder| folder.join(self.name.as_str()));
+        self.written(place, &settings)
     }
 
     fn written<S: Serialize + Clone>(

@@ -1,6 +1,7 @@
 //! What every plugin is told, whatever its protocol: links, the devices on them, their metrics.
 
 use std::fmt::Debug;
+use std::path::PathBuf;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -36,6 +37,11 @@ pub struct PluginSettings<P: Protocol> {
     pub plugin: PluginName,
     /// The links, each owned by one task.
     pub links: Vec<LinkSettings<P>>,
+    /// The folder in which it keeps what must outlive it: the commands that it was given, with their results, and poll
+    /// intervals. It is made where it is absent; one process has it. Where none is named all that is in memory, and a
+    /// plugin that was restarted carries a command out again that it is given again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<PathBuf>,
 }
 
 /// One link and what hangs on it.

@@ -36,6 +36,7 @@ impl Rig for ModbusRig {
         PluginSettings {
             plugin: PluginName::new("modbus").unwrap(),
             links: vec![self.0.settings.clone()],
+            state: None,
         }
     }
 
