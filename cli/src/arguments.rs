@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use umec_wire::command::POLL_INTERVAL;
 use umec_wire::{DeviceName, MetricName, NodeName};
 
 use crate::gateway::AdminAddress;
@@ -165,7 +166,7 @@ pub enum Device {
     },
     /// Give one command and print its one result
     #[command(
-        after_help = "Examples:\n  umec device write thermometer-1 setpoint=21.5\n  umec device write thermometer-1 heater=on\n\nThe exit code is 0 where the device did it, 64 where it was refused, 1 where it failed or expired."
+        after_help = "Examples:\n  umec device write thermometer-1 setpoint=21.5\n  umec device write thermometer-1 heater=on\n  umec device write meter-3 poll-interval=0.5    sample it twice a second; without =0.5 as configured\n\nThe exit code is 0 where the device did it, 64 where it was refused, 1 where it failed or expired."
     )]
     Write {
         /// Which device
@@ -239,7 +240,7 @@ pub struct Child {
 pub struct Assignment {
     /// What to set.
     pub metric: MetricName,
-    /// To what: a JSON number, boolean or string.
+    /// To what: a JSON number, boolean or string; null where the command has no value.
     pub value: serde_json::Value,
 }
 
@@ -263,6 +264,12 @@ impl FromStr for Assignment {
     type Err = AssignmentError;
 
     fn from_str(text: &str) -> Result<Self, AssignmentError> {
+        if text == POLL_INTERVAL {
+            return Ok(Self {
+                metric: MetricName::new(text).map_err(AssignmentError::Metric)?,
+                value: serde_json::Value::Null,
+            });
+        }
         let (metric, value) = text.split_once('=').ok_or(AssignmentError::Shape)?;
         let metric = MetricName::new(metric).map_err(AssignmentError::Metric)?;
         let value = match (value, value.parse::<f64>()) {
@@ -314,6 +321,8 @@ mod tests {
         assert_eq!(value("heater=on"), serde_json::json!(true));
         assert_eq!(value("heater=false"), serde_json::json!(false));
         assert_eq!(value("mode=eco=2"), serde_json::json!("eco=2"));
+        assert_eq!(value("poll-interval=0.5"), serde_json::json!(0.5));
+        assert_eq!(value("poll-interval"), serde_json::Value::Null);
         for (text, error) in [
             ("setpoint", AssignmentError::Shape),
             ("setpoint=inf", AssignmentError::NotFinite),

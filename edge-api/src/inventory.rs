@@ -224,7 +224,7 @@ impl Known {
         }
     }
 
-    /// What the resources say it measures, and what its plugin says beyond that.
+    /// What the resources say it measures, and how often and what beyond that its plugin says.
     fn metrics(&self) -> Vec<MetricEntry> {
         let mut metrics = self
             .entry
@@ -232,7 +232,11 @@ impl Known {
             .map_or_else(Vec::new, |e| e.metrics.clone());
         let told = self.status.iter().flat_map(|status| &status.metrics);
         for told in told {
-            if metrics.iter().all(|metric| metric.name != told.name) {
+            let known = metrics.iter_mut().find(|metric| metric.name == told.name);
+            if let Some(known) = known {
+                // A device can be told another interval than its resources say.
+                known.every = told.every.or(known.every);
+            } else {
                 metrics.push(MetricEntry {
                     name: told.name.clone(),
                     unit: told.unit,

@@ -1,6 +1,7 @@
 //! What a plugin supplies. Everything else of its life is the SDK's: schedule, deadlines, back-off,
 //! births and deaths, sequence numbers, signatures, commands, drain.
 
+mod book;
 mod device;
 mod figures;
 mod ledger;

@@ -6,7 +6,10 @@
 mod contract;
 #[path = "plugin/example.rs"]
 mod example;
+#[path = "plugin/kept.rs"]
+mod kept;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use example::{Boxes, Cell, Trouble, Wire, WireName};
@@ -58,6 +61,16 @@ fn device(name: &str, metrics: Vec<MetricSettings<Boxes>>) -> DeviceSettings<Box
 
 impl Stage {
     async fn open(name: &str, cells: &[f64], devices: Vec<DeviceSettings<Boxes>>) -> Self {
+        Self::open_in(name, cells, devices, None).await
+    }
+
+    /// The same with a state folder.
+    async fn open_in(
+        name: &str,
+        cells: &[f64],
+        devices: Vec<DeviceSettings<Boxes>>,
+        notes: Option<PathBuf>,
+    ) -> Self {
         let wire = Wire::new(name, cells);
         let bus = Bus::memory();
         let node = Node::for_test(NodeName::new("pole-7").unwrap(), Some(bus.clone()));
@@ -72,11 +85,11 @@ impl Stage {
             wire,
             bus,
         };
-        stage.start(name, devices);
+        stage.start(name, devices, notes);
         stage
     }
 
-    fn start(&self, name: &str, devices: Vec<DeviceSettings<Boxes>>) {
+    fn start(&self, name: &str, devices: Vec<DeviceSettings<Boxes>>, notes: Option<PathBuf>) {
         let config = Process {
             node: self.node.name.clone(),
             bus: None,
@@ -89,7 +102,7 @@ impl Stage {
                     link: WireName(name.to_owned()),
                     devices,
                 }],
-                state: None,
+                state: notes,
             },
         };
         let run = run_plugin::<Boxes>(config, self.node.clone());
@@ -114,6 +127,11 @@ impl Stage {
     }
 
     async fn command(&self, id: &str, name: &str, value: f64) -> CommandResult {
+        self.tell(id, name, Some(Value::number(value).unwrap()))
+            .await
+    }
+
+    async fn tell(&self, id: &str, name: &str, value: Option<Value>) -> CommandResult {
         let topic = CommandTopic {
             node: self.node.name.clone(),
             device: DeviceName::new("box-1").unwrap(),
@@ -121,7 +139,7 @@ impl Stage {
         };
         let request = CommandRequest {
             id: CommandId(Label::new(id).unwrap()),
-            value: Some(Value::number(value).unwrap()),
+            value,
             issuer: "test".to_owned(),
             expires: self.node.clock.now().saturating_add(Duration::from_secs(5)),
         };

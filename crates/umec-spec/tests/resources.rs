@@ -134,6 +134,7 @@ const ADDITIONS: &[&str] = &[
     "kind: DeviceProfile\nmetadata: { name: p }\nspec: { metrics: [{ name: a }, { name: a, custom: { } }, { name: b, modbus: { table: coil, address: 1 } }] }",
     "kind: DeviceProfile\nmetadata: { name: p }\nspec: { metrics: [{ name: a, modbus: { table: holding, address: 1, type: bit, bit: 16 }, write: { min: 1 } }, { name: b, modbus: { table: holding, address: 2, length: 3, bit: 1 } }] }",
     "kind: DeviceProfile\nmetadata: { name: p }\nspec: { metrics: [] }",
+    "kind: DeviceProfile\nmetadata: { name: p }\nspec: { metrics: [{ name: poll-interval, custom: { } }] }",
     "kind: EdgeApi\nmetadata: { name: second }\nspec: { nodes: { names: [pole-8] } }",
     "kind: EdgeApi\nmetadata: { name: second }\nspec: { nodes: { site: harbor-street } }",
     "kind: EdgeApi\nmetadata: { name: second }\nspec: { }",

@@ -7,8 +7,19 @@ use serde::{Deserialize, Serialize};
 use crate::label::Label;
 use crate::reading::Value;
 use crate::senml;
-use crate::status::Reason;
+use crate::status::{Limits, Reason};
 use crate::time::Timestamp;
+
+/// The command that every device on the SDK takes: all its metrics are sampled at this interval, in seconds; without
+/// a value, at those that are configured.
+pub const POLL_INTERVAL: &str = "poll-interval";
+
+/// The intervals that it takes, in seconds: no device is sampled a hundred times a second by a plan, and one that is
+/// sampled less than once a day is rather switched off.
+pub const POLL_INTERVALS: Limits = Limits {
+    min: Some(0.01),
+    max: Some(86_400.0),
+};
 
 /// What makes a command the same command: a label that whoever gives it chose, such as a UUID.
 ///

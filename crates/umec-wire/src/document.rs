@@ -4,7 +4,7 @@ mod examples;
 
 use std::fmt::{self, Write};
 
-use crate::command::Outcome;
+use crate::command::{Outcome, POLL_INTERVAL, POLL_INTERVALS};
 use crate::event;
 use crate::header;
 use crate::kafka::{self, KafkaTopic};
@@ -193,12 +193,18 @@ fn commands(page: &mut String) -> fmt::Result {
          A NATS request, signed like every message, with the command's `id` as message id. Its name is the \
          metric to write, or whatever else the device can be told. `value` is a number, a boolean or a text, \
          or absent. It must not begin after `expires`. The same `id` again is answered with the same result \
-         and does nothing.\n\n",
+         and does nothing, also after a restart of the plugin.\n\n",
     );
     write!(page, "```json\n{}\n```\n\n", pretty(&request))?;
+    write!(
+        page,
+        "`{POLL_INTERVAL}` is taken by every device of a plugin on the SDK: `value` is a number of seconds, \
+         {POLL_INTERVALS}, at which all its metrics are sampled from then on, also after a restart; without \
+         `value` they are sampled as configured. The status tells it as `every` of each metric.\n\n"
+    )?;
     page.push_str(
         "The reply is its one result. A device that is asked and does not answer has `failed`: it may have \
-         done it all the same.\n\n| outcome | |\n|---|---|\n",
+         done it all the same. So it is with the reason `interrupted` where the plugin was killed meanwhile.\n\n| outcome | |\n|---|---|\n",
     );
     for outcome in Outcome::ALL {
         writeln!(page, "| `{}` | {} |", outcome.as_str(), outcome.meaning())?;

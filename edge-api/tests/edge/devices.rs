@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use umec_wire::status::{Identity, MetricBirth, State};
-use umec_wire::{MetricName, Reason, Value};
+use umec_wire::{MetricName, Reason, Span, Value};
 
 use super::fixture::{Edge, METERS, answer, number, within};
 
@@ -46,6 +46,29 @@ async fn a_device_is_shown_before_and_after_it_is_heard_of() {
             "boot": publisher.boot.to_string(), "sequence": 2,
         })
     );
+}
+
+#[tokio::test]
+async fn how_often_a_device_is_sampled_is_what_its_plugin_says() {
+    let edge = Edge::start().await;
+    let path = "/api/v1/devices/thermometer-1";
+    assert_eq!(edge.get(path).await["metrics"][0]["every"], "1s");
+    let mut publisher = edge.publisher("thermometer-1");
+    publisher
+        .status(|status| {
+            status.metrics = vec![MetricBirth {
+                name: MetricName::new("temperature").unwrap(),
+                unit: None,
+                every: Some(Span::from_millis(250)),
+                write: None,
+            }];
+        })
+        .await;
+    let shown = edge.get_until(path, |shown| shown["state"] == "up").await;
+    let metrics = &shown["metrics"];
+    assert_eq!(metrics[0]["every"], "250ms");
+    assert_eq!(metrics[0]["unit"], "Cel", "the rest is the resources'");
+    assert_eq!(metrics.as_array().map(Vec::len), Some(2));
 }
 
 #[tokio::test]

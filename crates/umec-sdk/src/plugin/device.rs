@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use umec_spec::settings::plugin::{DeviceSettings, Protocol, Report};
 use umec_wire::status::{Identity, Limits, MetricBirth, State};
-use umec_wire::{MetricName, PluginName, Reading, Reason, Series, Status, Timestamp, Unit, Value};
+use umec_wire::{
+    MetricName, PluginName, Reading, Reason, Series, Span, Status, Timestamp, Unit, Value,
+};
 
 use super::Samples;
 
@@ -44,6 +46,8 @@ struct Metric {
     range: Option<Limits>,
     report: Option<Report>,
     birth: MetricBirth,
+    /// How often it is sampled where nobody has told the device otherwise.
+    configured: Span,
     problem: Option<Problem>,
     /// The last value that was read and good.
     value: Option<Value>,
@@ -82,6 +86,7 @@ impl Device {
                 every: Some(metric.every),
                 write: metric.write,
             },
+            configured: metric.every,
             problem: None,
             value: None,
             published: None,
@@ -119,6 +124,18 @@ impl Device {
     /// The last good value of a metric.
     pub(crate) fn value(&self, metric: usize) -> Option<&Value> {
         self.metrics.get(metric).and_then(|m| m.value.as_ref())
+    }
+
+    /// Samples all its metrics at one interval, or as configured.
+    pub(crate) fn sample_every(&mut self, every: Option<Span>) {
+        for metric in &mut self.metrics {
+            metric.birth.every = Some(every.unwrap_or(metric.configured));
+        }
+    }
+
+    /// Whether its status was ever published.
+    pub(crate) const fn is_announced(&self) -> bool {
+        self.announced.is_some()
     }
 
     /// Takes what the device says of itself; what it does not say stays as its profile has it.

@@ -1,22 +1,52 @@
-//! Commands: which may begin, and the one result of each; pure.
+//! Commands: which may begin, and the one result of each; poll intervals, which are commands' doing; pure.
 
-use std::collections::{HashMap, VecDeque};
+mod check;
+mod record;
 
-use umec_wire::command::{CommandId, CommandRequest, CommandResult, Outcome};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
+
+use umec_wire::command::{CommandId, CommandRequest, CommandResult, Outcome, POLL_INTERVAL};
 use umec_wire::topic::CommandTopic;
-use umec_wire::{Reason, Timestamp, Value};
+use umec_wire::{DeviceName, Reason, Span, Timestamp, Value};
 
+pub(crate) use self::record::{Order, Record};
 use super::Fault;
 use super::device::Device;
 
-/// How many results are remembered for those who ask again.
+/// How many results are remembered for those who ask again after a command has expired.
 const REMEMBERED: usize = 1_024;
 
-/// The commands of one link.
+/// The most commands that are known at once. As long as a command has not expired it is not forgotten, since it could
+/// be carried out again; what would be more is refused.
+const MOST: usize = 16_384;
+
+/// How long after its expiry a command may still not be forgotten: a clock that is set back makes it young again.
+const MARGIN: Duration = Duration::from_mins(1);
+
+/// The commands of one process.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
-    results: HashMap<CommandId, CommandResult>,
-    by_age: VecDeque<CommandId>,
+    entries: HashMap<CommandId, Entry>,
+    /// Those that have ended, in the order of their ends.
+    ended: VecDeque<CommandId>,
+    /// How often devices are sampled that were told; none: told to go back to what is configured.
+    intervals: BTreeMap<DeviceName, Option<Span>>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    order: Order,
+    stage: Stage,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// It is looked at; nothing was done yet.
+    Taken,
+    /// It may have been carried out.
+    Begun,
+    Ended(CommandResult),
 }
 
 /// What is to be done with a command.
@@ -24,60 +54,216 @@ pub(crate) struct Ledger {
 pub(crate) enum Verdict {
     /// Write the value to the metric, once.
     Write(usize, Value),
+    /// Sample the device at this interval; as configured where there is none.
+    Sample(Option<Span>),
     /// It ends with this result.
-    Ended(CommandResult),
+    End(CommandResult),
+    /// This is what is to be answered; nothing about it is new.
+    Answer(CommandResult),
 }
 
 impl Ledger {
-    /// Looks at a command that a device is given.
+    /// Takes over what an earlier run has left; what is known already stays as it is. A command that it began and did not
+    /// end may have been carried out or not: it has failed, and is not repeated.
+    pub(crate) fn add(&mut self, records: impl IntoIterator<Item = Record>, now: Timestamp) {
+        for record in records {
+            self.apply(record, now);
+        }
+        let begun = self.entries.values().filter_map(|entry| match entry.stage {
+            Stage::Begun => Some(entry.order.clone()),
+            Stage::Taken | Stage::Ended(_) => None,
+        });
+        for order in begun.collect::<Vec<_>>() {
+            let text = "its plugin ended before the device had answered; it is not repeated";
+            let result = CommandResult {
+                id: order.id.clone(),
+                outcome: Outcome::Failed,
+                reason: Some(Reason::new("interrupted", text)),
+                value: None,
+                time: now,
+            };
+            self.apply(Record::Ended { order, result }, now);
+        }
+    }
+
+    /// Looks at a command that a device is given, and takes it in unless it is known.
     pub(crate) fn admit(
-        &self,
+        &mut self,
         topic: &CommandTopic,
         request: &CommandRequest,
         device: &Device,
         now: Timestamp,
     ) -> Verdict {
-        if let Some(result) = self.results.get(&request.id) {
-            return Verdict::Ended(result.clone());
+        if let Some(entry) = self.entries.get(&request.id) {
+            return Verdict::Answer(entry.again(topic, request, now));
         }
+        if !self.makes_room(now) {
+            let text = format!("{MOST} commands are known that have not expired");
+            let reason = Reason::new("too-many-commands", text);
+            return Verdict::Answer(refused(request, reason, now));
+        }
+        let order = Order::new(topic, request);
+        let stage = Stage::Taken;
+        self.entries
+            .insert(request.id.clone(), Entry { order, stage });
         if now >= request.expires {
-            let reason = Reason::new("expired", format!("its time ended at {}", request.expires));
-            return Verdict::Ended(end(request, Outcome::Expired, Some(reason), None, now));
+            return Verdict::End(expired(request, now));
         }
-        match check(topic, request, device) {
-            Ok((metric, value)) => Verdict::Write(metric, value),
-            Err(reason) => Verdict::Ended(refused(request, reason, now)),
+        check::check(topic, request, device)
+            .unwrap_or_else(|reason| Verdict::End(refused(request, reason, now)))
+    }
+
+    /// Notes what has become of a command. The first result of one stays.
+    pub(crate) fn apply(&mut self, record: Record, now: Timestamp) {
+        match record {
+            Record::Begun(order) => {
+                let id = order.id.clone();
+                let entry = self.entries.entry(id).or_insert(Entry {
+                    order,
+                    stage: Stage::Taken,
+                });
+                if matches!(entry.stage, Stage::Taken) {
+                    entry.stage = Stage::Begun;
+                }
+            }
+            Record::Ended { order, result } => self.end(order, result, now),
+            Record::Every { device, every } => {
+                self.intervals.insert(device, every);
+            }
         }
     }
 
-    /// The result of a write; remembered, so that the command is not carried out twice.
-    pub(crate) fn conclude(
-        &mut self,
+    fn end(&mut self, order: Order, result: CommandResult, now: Timestamp) {
+        let known = self.entries.get(&order.id).map(|entry| &entry.stage);
+        if matches!(known, Some(Stage::Ended(_))) {
+            return;
+        }
+        if order.name.as_str() == POLL_INTERVAL && result.outcome == Outcome::Done {
+            let every = result.value.as_ref().and_then(check::interval);
+            self.intervals.insert(order.device.clone(), every);
+        }
+        let id = order.id.clone();
+        self.ended.push_back(id.clone());
+        let stage = Stage::Ended(result);
+        self.entries.insert(id, Entry { order, stage });
+        while self.ended.len() > REMEMBERED && self.is_over(self.ended.front(), now) {
+            if let Some(oldest) = self.ended.pop_front() {
+                self.entries.remove(&oldest);
+            }
+        }
+    }
+
+    /// How often a device is sampled, where it was told.
+    pub(crate) fn interval(&self, device: &DeviceName) -> Option<Span> {
+        self.intervals.get(device).copied().flatten()
+    }
+
+    /// All that a later run has to know, in the order in which it is to be applied.
+    pub(crate) fn records(&self) -> Vec<Record> {
+        let begun = self.entries.values().filter_map(|entry| match entry.stage {
+            Stage::Begun => Some(Record::Begun(entry.order.clone())),
+            Stage::Taken | Stage::Ended(_) => None,
+        });
+        let ended = self.ended.iter().filter_map(|id| {
+            let Entry { order, stage } = self.entries.get(id)?;
+            let Stage::Ended(result) = stage else {
+                return None;
+            };
+            Some(Record::Ended {
+                order: order.clone(),
+                result: result.clone(),
+            })
+        });
+        // The intervals come last, since the results before them are those of older commands, too.
+        let every = self.intervals.iter().map(|(device, every)| Record::Every {
+            device: device.clone(),
+            every: *every,
+        });
+        begun.chain(ended).chain(every).collect()
+    }
+
+    /// Whether one more command may be known.
+    fn makes_room(&mut self, now: Timestamp) -> bool {
+        if self.entries.len() < MOST {
+            return true;
+        }
+        let over: Vec<_> = self
+            .ended
+            .iter()
+            .filter(|id| self.is_over(Some(id), now))
+            .cloned()
+            .collect();
+        for id in &over {
+            self.entries.remove(id);
+        }
+        let entries = &self.entries;
+        self.ended.retain(|id| entries.contains_key(id));
+        self.entries.len() < MOST
+    }
+
+    /// Whether a command is well past its expiry.
+    fn is_over(&self, id: Option<&CommandId>, now: Timestamp) -> bool {
+        let entry = id.and_then(|id| self.entries.get(id));
+        entry.is_some_and(|entry| now >= entry.order.expires.saturating_add(MARGIN))
+    }
+}
+
+impl Entry {
+    /// What is answered when the id is given again.
+    fn again(
+        &self,
+        topic: &CommandTopic,
         request: &CommandRequest,
-        written: Result<Option<Value>, Fault>,
         now: Timestamp,
     ) -> CommandResult {
-        let result = match written {
-            Ok(value) => end(request, Outcome::Done, None, value, now),
-            Err(Fault::Refused(reason)) => refused(request, reason, now),
-            Err(Fault::Link(reason) | Fault::Device(reason)) => {
-                end(request, Outcome::Failed, Some(reason), None, now)
-            }
-        };
-        if self.by_age.len() >= REMEMBERED
-            && let Some(oldest) = self.by_age.pop_front()
-        {
-            self.results.remove(&oldest);
+        let Order { device, name, .. } = &self.order;
+        if (device, name) != (&topic.device, &topic.name) {
+            let text = format!("this id is that of {name} for {device}");
+            return refused(request, Reason::new("another-command", text), now);
         }
-        self.by_age.push_back(request.id.clone());
-        self.results.insert(request.id.clone(), result.clone());
-        result
+        match &self.stage {
+            Stage::Ended(result) => result.clone(),
+            Stage::Taken | Stage::Begun => {
+                let reason = Reason::new("under-way", "the same command has not ended yet");
+                refused(request, reason, now)
+            }
+        }
     }
+}
+
+/// The result of a write.
+pub(crate) fn written(
+    request: &CommandRequest,
+    written: Result<Option<Value>, Fault>,
+    now: Timestamp,
+) -> CommandResult {
+    match written {
+        Ok(value) => done(request, value, now),
+        Err(Fault::Refused(reason)) => refused(request, reason, now),
+        Err(Fault::Link(reason) | Fault::Device(reason)) => {
+            end(request, Outcome::Failed, Some(reason), None, now)
+        }
+    }
+}
+
+/// The result of a command that was carried out.
+pub(crate) fn done(
+    request: &CommandRequest,
+    value: Option<Value>,
+    now: Timestamp,
+) -> CommandResult {
+    end(request, Outcome::Done, None, value, now)
 }
 
 /// The result of a command that was not tried.
 pub(crate) fn refused(request: &CommandRequest, reason: Reason, now: Timestamp) -> CommandResult {
     end(request, Outcome::Refused, Some(reason), None, now)
+}
+
+/// The result of a command that came too late.
+pub(crate) fn expired(request: &CommandRequest, now: Timestamp) -> CommandResult {
+    let reason = Reason::new("expired", format!("its time ended at {}", request.expires));
+    end(request, Outcome::Expired, Some(reason), None, now)
 }
 
 fn end(
@@ -96,147 +282,5 @@ fn end(
     }
 }
 
-/// Finds the metric that a command sets, and checks the value.
-fn check(
-    topic: &CommandTopic,
-    request: &CommandRequest,
-    device: &Device,
-) -> Result<(usize, Value), Reason> {
-    let name = &topic.name;
-    let metric = device
-        .metric(name.as_str())
-        .ok_or_else(|| Reason::new("unknown-command", format!("the device has no {name}")))?;
-    let limits = device
-        .write_limits(metric)
-        .ok_or_else(|| Reason::new("not-writable", format!("{name} can only be read")))?;
-    let value = request
-        .value
-        .as_ref()
-        .ok_or_else(|| Reason::new("no-value", format!("{name} needs a value")))?;
-    let bounded = limits.min.is_some() || limits.max.is_some();
-    match value.as_number() {
-        Some(number) if !limits.contains(number) => {
-            let text = format!("{number} is not allowed: {name} takes {limits}");
-            return Err(Reason::new("out-of-range", text));
-        }
-        None if bounded => {
-            let text = format!("{value} is no number: {name} takes {limits}");
-            return Err(Reason::new("wrong-type", text));
-        }
-        Some(_) | None => {}
-    }
-    if let Some(last) = device.value(metric)
-        && std::mem::discriminant(last) != std::mem::discriminant(value)
-    {
-        let text = format!("{value} is not of the kind that {name} shows, such as {last}");
-        return Err(Reason::new("wrong-type", text));
-    }
-    Ok((metric, value.clone()))
-}
-
 #[cfg(test)]
-mod tests {
-    use umec_spec::settings::plugin::{DeviceSettings, MetricSettings, Protocol};
-    use umec_wire::status::{Identity, Limits};
-    use umec_wire::{DeviceName, Label, MetricName, NodeName, Span};
-
-    use super::*;
-
-    #[derive(Debug, Clone, PartialEq)]
-    enum Nothing {}
-
-    impl Protocol for Nothing {
-        type Link = ();
-        type Device = ();
-        type Metric = ();
-    }
-
-    const NOW: Timestamp = Timestamp::from_millis(1_000);
-
-    fn device() -> Device {
-        let limits = Limits {
-            min: Some(5.0),
-            max: Some(30.0),
-        };
-        let settings = DeviceSettings::<Nothing> {
-            name: DeviceName::new("heater-1").unwrap(),
-            identity: Identity::default(),
-            timeout: Span::from_secs(1),
-            device: (),
-            metrics: vec![MetricSettings {
-                name: MetricName::new("setpoint").unwrap(),
-                unit: None,
-                every: Span::from_secs(1),
-                range: None,
-                write: Some(limits),
-                report: None,
-                source: (),
-            }],
-        };
-        Device::new(&settings, NOW)
-    }
-
-    fn command(id: &str, value: Option<Value>) -> (CommandTopic, CommandRequest) {
-        let topic = CommandTopic {
-            node: NodeName::new("pole-7").unwrap(),
-            device: DeviceName::new("heater-1").unwrap(),
-            name: "setpoint".parse().unwrap(),
-        };
-        let request = CommandRequest {
-            id: CommandId(Label::new(id).unwrap()),
-            value,
-            issuer: "test".to_owned(),
-            expires: Timestamp::from_millis(2_000),
-        };
-        (topic, request)
-    }
-
-    fn outcome(verdict: Verdict) -> Option<(Outcome, String)> {
-        match verdict {
-            Verdict::Ended(result) => Some((result.outcome, result.reason?.code.to_string())),
-            Verdict::Write(..) => None,
-        }
-    }
-
-    #[test]
-    fn a_command_is_checked_before_it_begins() {
-        let (ledger, device) = (Ledger::default(), device());
-        let admit = |value, now| {
-            let (topic, request) = command("c-1", value);
-            outcome(ledger.admit(&topic, &request, &device, now))
-        };
-        let refused = |code: &str| Some((Outcome::Refused, code.to_owned()));
-        assert_eq!(admit(Value::number(21.5).ok(), NOW), None);
-        assert_eq!(
-            admit(Value::number(31.0).ok(), NOW),
-            refused("out-of-range")
-        );
-        assert_eq!(admit(Some(Value::from("warm")), NOW), refused("wrong-type"));
-        assert_eq!(admit(None, NOW), refused("no-value"));
-        let late = Timestamp::from_millis(2_000);
-        let expired = Some((Outcome::Expired, "expired".to_owned()));
-        assert_eq!(admit(Value::number(21.5).ok(), late), expired);
-    }
-
-    #[test]
-    fn a_write_whose_end_is_not_known_has_failed_and_is_not_repeated() {
-        let (mut ledger, device) = (Ledger::default(), device());
-        let (topic, request) = command("c-1", Value::number(21.5).ok());
-        let fault = Fault::Link(Reason::new("line-cut", "the line is cut"));
-        let result = ledger.conclude(&request, Err(fault), NOW);
-        assert_eq!(result.outcome, Outcome::Failed);
-        let again = ledger.admit(&topic, &request, &device, NOW);
-        assert_eq!(again, Verdict::Ended(result));
-    }
-
-    #[test]
-    fn the_oldest_results_are_forgotten() {
-        let mut ledger = Ledger::default();
-        for number in 0..=REMEMBERED {
-            let (_, request) = command(&format!("c-{number}"), None);
-            ledger.conclude(&request, Ok(None), NOW);
-        }
-        assert_eq!(ledger.results.len(), REMEMBERED);
-        assert!(!ledger.results.contains_key(&command("c-0", None).1.id));
-    }
-}
+mod tests;

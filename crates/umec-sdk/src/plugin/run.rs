@@ -5,23 +5,23 @@ mod command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::stream::{BoxStream, SelectAll};
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, info_span, warn};
 use umec_spec::settings::Process;
 use umec_spec::settings::plugin::{LinkSettings, PluginSettings};
-use umec_wire::{PluginName, Reason};
+use umec_wire::{DeviceName, PluginName, Reason};
 
+use self::command::{Commands, listen};
+use super::book::Book;
 use super::device::{Device, FAILURES_UNTIL_DOWN};
 use super::figures::{DeviceFigures, ReadResult};
-use super::ledger::Ledger;
 use super::pause::Pauses;
 use super::publish::Voice;
 use super::schedule::{Due, Schedule};
 use super::{Fault, Link, Plugin, Samples};
-use crate::bus::{Incoming, Outbox};
+use crate::bus::Outbox;
 use crate::clock::Clock;
 use crate::node::Node;
 
@@ -52,12 +52,21 @@ pub async fn run_plugin<P: Plugin>(
     let bus = node.bus()?.clone();
     let outbox = bus.outbox(&node.tasks, &node.metrics, capacity);
     let part = node.health.part("links");
+    // What earlier runs have done is known before the first command is taken.
+    let book = Book::open(config.settings.state, &node).await;
     let mut tasks = Vec::new();
     let mut before = 0;
     for (number, settings) in config.settings.links.into_iter().enumerate() {
         let plugin = &config.settings.plugin;
         let count = settings.devices.len();
-        let task = LinkTask::<P>::new(settings, plugin, before, &node, &outbox).await?;
+        let whole = Whole {
+            plugin,
+            before,
+            node: &node,
+            outbox: &outbox,
+            book: &book,
+        };
+        let task = LinkTask::<P>::new(settings, &whole).await?;
         before += count;
         let span = info_span!("link", link = number);
         tasks.push(node.tasks.spawn(span, task.run()));
@@ -71,6 +80,16 @@ pub async fn run_plugin<P: Plugin>(
     Ok(())
 }
 
+/// The process that a link is a part of.
+struct Whole<'p> {
+    plugin: &'p PluginName,
+    /// How many devices hang on the links before.
+    before: usize,
+    node: &'p Node,
+    outbox: &'p Outbox,
+    book: &'p Book,
+}
+
 /// One link with all that is known of its devices.
 struct LinkTask<P: Plugin> {
     settings: Arc<LinkSettings<P::Protocol>>,
@@ -79,8 +98,8 @@ struct LinkTask<P: Plugin> {
     voices: Vec<Voice>,
     figures: Vec<DeviceFigures>,
     schedule: Schedule,
-    ledger: Ledger,
-    commands: SelectAll<BoxStream<'static, (usize, Incoming)>>,
+    book: Book,
+    commands: Commands,
     stopping: CancellationToken,
     clock: Clock,
     /// How often opening the link, or keeping it open, failed in a row.
@@ -94,50 +113,40 @@ enum End {
 }
 
 impl<P: Plugin> LinkTask<P> {
-    async fn new(
-        settings: LinkSettings<P::Protocol>,
-        plugin: &PluginName,
-        before: usize,
-        node: &Node,
-        outbox: &Outbox,
-    ) -> anyhow::Result<Self> {
+    async fn new(settings: LinkSettings<P::Protocol>, whole: &Whole<'_>) -> anyhow::Result<Self> {
+        let node = whole.node;
         let now = node.clock.now();
-        let bus = node.bus()?;
-        let mut commands = SelectAll::new();
-        for (index, device) in settings.devices.iter().enumerate() {
-            if device.metrics.iter().any(|metric| metric.write.is_some()) {
-                let source = bus.commands(&node.name, &device.name).await?;
-                let stream = futures_util::stream::unfold(source, move |mut source| async move {
-                    let incoming = source.next().await?;
-                    Some(((index, incoming), source))
-                });
-                commands.push(stream.boxed());
-            }
-        }
+        let names = || settings.devices.iter().map(|device| &device.name);
+        let commands = listen(node, names()).await?;
         let intervals = settings.devices.iter().map(|device| {
             let metrics = device.metrics.iter();
             metrics.map(|metric| metric.every.duration()).collect()
         });
         let intervals: Vec<Vec<Duration>> = intervals.collect();
-        let devices = settings.devices.iter();
-        let voice = |name: &umec_wire::DeviceName| {
-            Voice::new(node.name.clone(), name.clone(), node.boot, outbox.clone())
+        let voice = |name: &DeviceName| {
+            let outbox = whole.outbox.clone();
+            Voice::new(node.name.clone(), name.clone(), node.boot, outbox)
         };
-        Ok(Self {
-            plugin: plugin.clone(),
-            devices: devices.clone().map(|d| Device::new(d, now)).collect(),
-            voices: devices.clone().map(|d| voice(&d.name)).collect(),
-            figures: devices
-                .map(|d| DeviceFigures::new(&node.metrics, d.name.as_str()))
+        let figures = |name: &DeviceName| DeviceFigures::new(&node.metrics, name.as_str());
+        let mut task = Self {
+            plugin: whole.plugin.clone(),
+            devices: settings
+                .devices
+                .iter()
+                .map(|d| Device::new(d, now))
                 .collect(),
-            schedule: Schedule::new(&intervals, before, Instant::now()),
+            voices: names().map(voice).collect(),
+            figures: names().map(figures).collect(),
+            schedule: Schedule::new(&intervals, whole.before, Instant::now()),
             settings: Arc::new(settings),
-            ledger: Ledger::default(),
+            book: whole.book.clone(),
             commands,
             stopping: node.tasks.stopping(),
             clock: node.clock.clone(),
             failures: 0,
-        })
+        };
+        task.recall_intervals();
+        Ok(task)
     }
 
     async fn run(mut self) {
@@ -345,7 +354,7 @@ impl<P: Plugin> LinkTask<P> {
         }
     }
 
-    /// Waits before the link is opened again; commands are refused meanwhile.
+    /// Waits before the link is opened again; what needs the device is refused meanwhile.
     async fn rest(&mut self, reason: &Reason) {
         let until = Instant::now() + REOPEN.after(self.failures, rand::random());
         loop {

@@ -10,8 +10,14 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Schedule {
     groups: Vec<Group>,
-    /// Groups that are read out of turn.
-    extra: BTreeSet<usize>,
+    /// Metrics, by device, whose groups are read out of turn.
+    extra: BTreeSet<(usize, usize)>,
+    /// The intervals that were given at first, by device and metric.
+    configured: Vec<Vec<Duration>>,
+    /// How many devices of the process have their places before these.
+    before: usize,
+    /// When everything was due at once.
+    start: Instant,
 }
 
 /// The metrics of one device that are read together.
@@ -41,26 +47,61 @@ impl Schedule {
     /// equal intervals take turns within them, so that they do not meet on the line, the bus and the disk.
     /// `before` tells how many devices of the process have had their place in that before.
     pub(crate) fn new(devices: &[Vec<Duration>], before: usize, start: Instant) -> Self {
-        let mut groups: Vec<Group> = Vec::new();
+        let mut schedule = Self {
+            groups: Vec::new(),
+            extra: BTreeSet::new(),
+            configured: devices.to_vec(),
+            before,
+            start,
+        };
         for (device, intervals) in devices.iter().enumerate() {
-            for (metric, every) in intervals.iter().enumerate() {
-                let same = |group: &&mut Group| group.device == device && group.every == *every;
-                match groups.iter_mut().find(same) {
-                    Some(group) => group.metrics.push(metric),
-                    None => groups.push(Group {
-                        device,
-                        every: *every,
-                        metrics: vec![metric],
-                        next: start,
-                        phase: every.mul_f64(phase(before + device)),
-                        is_first: true,
-                    }),
-                }
+            schedule.add(device, intervals);
+        }
+        schedule
+    }
+
+    /// Adds the groups of a device.
+    fn add(&mut self, device: usize, intervals: &[Duration]) {
+        for (metric, every) in intervals.iter().enumerate() {
+            let same = |group: &&mut Group| group.device == device && group.every == *every;
+            match self.groups.iter_mut().find(same) {
+                Some(group) => group.metrics.push(metric),
+                None => self.groups.push(Group {
+                    device,
+                    every: *every,
+                    metrics: vec![metric],
+                    next: self.start,
+                    phase: every.mul_f64(phase(self.before + device)),
+                    is_first: true,
+                }),
             }
         }
-        Self {
-            groups,
-            extra: BTreeSet::new(),
+    }
+
+    /// From `now` on reads all metrics of a device together at one interval, or as it was at first. The device keeps
+    /// its turn among those with the same interval: it is read within one from `now`, and never twice for the change.
+    pub(crate) fn set_every(&mut self, device: usize, every: Option<Duration>, now: Instant) {
+        let Some(configured) = self.configured.get(device) else {
+            return;
+        };
+        let intervals = configured
+            .iter()
+            .map(|own| every.unwrap_or(*own))
+            .collect::<Vec<_>>();
+        let own = self.groups.iter().filter(|group| group.device == device);
+        // What waits for its first reading, as after a pause for a dead device, goes on waiting for it.
+        let first = own
+            .filter(|group| group.is_first)
+            .map(|group| group.next)
+            .min();
+        self.groups.retain(|group| group.device != device);
+        self.add(device, &intervals);
+        let start = self.start;
+        for group in self.groups.iter_mut().filter(|g| g.device == device) {
+            match first {
+                Some(first) => group.begin(first),
+                None => group.fall_in(start, now),
+            }
         }
     }
 
@@ -76,8 +117,8 @@ impl Schedule {
     /// Takes the group that has been due longest. It is due again at the first of its times that is still
     /// to come: one that was missed is not made up for.
     pub(crate) fn take(&mut self, now: Instant) -> Option<Due> {
-        if let Some(group) = self.extra.pop_first() {
-            let device = self.groups.get(group)?.device;
+        if let Some((device, metric)) = self.extra.pop_first() {
+            let group = self.group(device, metric)?;
             return Some(Due {
                 group,
                 device,
@@ -130,13 +171,21 @@ impl Schedule {
 
     /// Reads the group of a metric once out of turn; its turn stays what it was.
     pub(crate) fn once_more(&mut self, device: usize, metric: usize) {
+        let group = self.group(device, metric).and_then(|g| self.groups.get(g));
+        // The first metric stands for its group.
+        let first = group.and_then(|group| group.metrics.first());
+        self.extra.extend(first.map(|first| (device, *first)));
+    }
+
+    fn group(&self, device: usize, metric: usize) -> Option<usize> {
         let holds = |group: &Group| group.device == device && group.metrics.contains(&metric);
-        self.extra.extend(self.groups.iter().position(holds));
+        self.groups.iter().position(holds)
     }
 
     /// Begins anew: everything is due at `start`, and nothing was missed.
     pub(crate) fn restart(&mut self, start: Instant) {
         self.extra.clear();
+        self.start = start;
         for group in &mut self.groups {
             group.begin(start);
         }
@@ -147,6 +196,20 @@ impl Group {
     fn begin(&mut self, start: Instant) {
         self.next = start;
         self.is_first = true;
+    }
+
+    /// Takes its place among those that began at `start`: the first of its times after `now`.
+    fn fall_in(&mut self, start: Instant, now: Instant) {
+        self.is_first = false;
+        let first = start + self.phase;
+        self.next = match now.checked_duration_since(first) {
+            None => first,
+            Some(since) => {
+                let over = since.as_nanos() % self.every.as_nanos().max(1);
+                let over = Duration::from_nanos(u64::try_from(over).unwrap_or(u64::MAX));
+                now + self.every.saturating_sub(over)
+            }
+        };
     }
 }
 
@@ -162,102 +225,4 @@ fn phase(place: usize) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    const fn due(group: usize, device: usize, skipped: u64) -> Due {
-        Due {
-            group,
-            device,
-            skipped,
-        }
-    }
-
-    #[test]
-    fn metrics_with_one_interval_are_read_together() {
-        let start = Instant::now();
-        let devices = [vec![SECOND, 10 * SECOND, SECOND], vec![SECOND]];
-        let mut schedule = Schedule::new(&devices, 0, start);
-        assert_eq!(schedule.take(start), Some(due(0, 0, 0)));
-        assert_eq!(schedule.metrics(0), [0, 2]);
-        assert_eq!(schedule.take(start), Some(due(1, 0, 0)));
-        assert_eq!(schedule.metrics(1), [1]);
-        assert_eq!(schedule.take(start), Some(due(2, 1, 0)));
-        assert_eq!(schedule.take(start), None);
-        let second = start + SECOND.mul_f64(phase(1));
-        assert_eq!(schedule.next(start), Some(second));
-        schedule.once_more(0, 2);
-        assert_eq!(schedule.next(start), Some(start));
-        assert_eq!(schedule.take(start), Some(due(0, 0, 0)));
-        assert_eq!(schedule.next(start), Some(second));
-    }
-
-    #[test]
-    fn a_late_tick_is_skipped_and_the_next_one_is_on_time() {
-        let start = Instant::now();
-        let mut schedule = Schedule::new(&[vec![SECOND]], 0, start);
-        assert_eq!(schedule.take(start), Some(due(0, 0, 0)));
-        let late = start + 3 * SECOND + SECOND / 2;
-        assert_eq!(schedule.take(late), Some(due(0, 0, 2)));
-        assert_eq!(schedule.take(late), None);
-        assert_eq!(schedule.next(late), Some(start + 4 * SECOND));
-    }
-
-    #[test]
-    fn a_slow_group_does_not_starve_the_others() {
-        let start = Instant::now();
-        let devices = [vec![SECOND], vec![SECOND]];
-        let mut schedule = Schedule::new(&devices, 0, start);
-        let mut reads = [0, 0];
-        let mut now = start;
-        while now < start + 20 * SECOND {
-            if let Some(due) = schedule.take(now) {
-                reads[due.device] += 1;
-                now += 2 * SECOND;
-            } else {
-                now += SECOND / 10;
-            }
-        }
-        assert_eq!(reads, [5, 5]);
-    }
-
-    #[test]
-    fn a_device_on_hold_is_left_in_peace() {
-        let start = Instant::now();
-        let mut schedule = Schedule::new(&[vec![SECOND], vec![SECOND]], 0, start);
-        schedule.hold(0, start + 5 * SECOND);
-        assert_eq!(schedule.take(start), Some(due(1, 1, 0)));
-        assert_eq!(schedule.take(start), None);
-        schedule.release(0, start);
-        assert_eq!(schedule.take(start), Some(due(0, 0, 0)));
-    }
-
-    #[test]
-    fn devices_with_one_interval_take_turns_after_their_first_reading() {
-        const DEVICES: u32 = 100;
-        let start = Instant::now();
-        let devices: Vec<_> = (0..DEVICES).map(|_| vec![SECOND]).collect();
-        let mut schedule = Schedule::new(&devices, 0, start);
-        for _ in 0..DEVICES {
-            assert!(schedule.take(start).is_some(), "each is read at once");
-        }
-        let mut times = Vec::new();
-        while let Some(next) = schedule.next(start).filter(|next| *next <= start + SECOND) {
-            times.push(next);
-            assert_eq!(schedule.take(next).map(|due| due.skipped), Some(0));
-        }
-        assert_eq!(
-            times.len(),
-            devices.len(),
-            "each is read once in an interval"
-        );
-        let gaps = times.windows(2).map(|pair| pair[1].duration_since(pair[0]));
-        let (least, most) = gaps.fold((SECOND, Duration::ZERO), |(least, most), gap| {
-            (least.min(gap), most.max(gap))
-        });
-        assert!(least > SECOND / DEVICES / 3, "{least:?}");
-        assert!(most < SECOND / DEVICES * 3, "{most:?}");
-    }
-}
+mod tests;

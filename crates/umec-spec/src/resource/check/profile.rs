@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use umec_wire::command::POLL_INTERVAL;
 use umec_wire::status::Limits;
 
 use crate::resource::problem::{Problem, What};
@@ -57,6 +58,13 @@ fn check_names(profile: &Found<DeviceProfile>, report: &mut Report) {
     let mut first = BTreeMap::new();
     for (index, metric) in profile.resource.spec.metrics.iter().enumerate() {
         let at = format!("spec.metrics[{index}].name");
+        if metric.name.as_str() == POLL_INTERVAL {
+            let problem = Problem::rule(
+                format!("{POLL_INTERVAL} is the command that says how often a device is sampled"),
+                "give the metric another name, such as sampling-interval",
+            );
+            report.complain(profile, &at, problem);
+        }
         match first.get(&metric.name) {
             None => {
                 first.insert(&metric.name, at);
