@@ -9,9 +9,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use umec_e2e::kafka::Broker;
 use umec_e2e::node::Node;
 use umec_e2e::{eventually, fail};
 use umec_sdk::Clock;
+
+const EXAMPLE: &str = include_str!("../../../examples/first/first.yaml");
 
 /// Longer than every back-off and time limit on the way.
 const SOON: Duration = Duration::from_mins(2);
@@ -27,7 +30,7 @@ struct Mute {
 fn a_plugin_that_is_killed_between_a_write_and_its_result_does_not_write_again() {
     let device = Mute::start();
     let node = Node::up(Some(&site(&device)), &[]);
-    shows(&node, "up", None);
+    shows(&node, "heater", None);
     let expires = Clock::system().now().saturating_add(20 * SOON);
     let body = json!({ "value": 21, "id": "once", "expires": expires }).to_string();
     let give = |prefer: &str| {
@@ -45,7 +48,7 @@ fn a_plugin_that_is_killed_between_a_write_and_its_result_does_not_write_again()
     restart(&node, "modbus");
     // The edge API waits for an answer that never comes; a new one asks again.
     restart(&node, "edge-api");
-    shows(&node, "up", None);
+    shows(&node, "heater", None);
     for _ in 0..2 {
         let answer = give("Prefer: wait=20");
         assert_eq!(answer["outcome"], "failed", "{answer}");
@@ -59,22 +62,47 @@ fn a_plugin_that_is_killed_between_a_write_and_its_result_does_not_write_again()
 fn a_poll_interval_holds_after_a_plugin_was_killed() {
     let device = Mute::start();
     let node = Node::up(Some(&site(&device)), &[]);
-    shows(&node, "up", Some("1h"));
+    shows(&node, "heater", Some("1h"));
     let written = node.umec(&["device", "write", "heater", "poll-interval=0.2"]);
     assert!(written.status.success(), "{written:?}");
-    shows(&node, "up", Some("200ms"));
+    shows(&node, "heater", Some("200ms"));
     restart(&node, "modbus");
     let before = device.reads.load(Ordering::SeqCst);
     eventually(SOON, || match device.reads.load(Ordering::SeqCst) {
         reads if reads > before + 10 => Ok(()),
         reads => Err(reads),
     });
-    shows(&node, "up", Some("200ms"));
+    shows(&node, "heater", Some("200ms"));
     let refused = node.umec(&["device", "write", "heater", "poll-interval=0"]);
     assert_eq!(refused.status.code(), Some(64), "{refused:?}");
     let back = node.umec(&["device", "write", "heater", "poll-interval"]);
     assert!(back.status.success(), "{back:?}");
-    shows(&node, "up", Some("1h"));
+    shows(&node, "heater", Some("1h"));
+}
+
+#[test]
+fn the_cloud_sets_the_poll_interval_of_a_device_that_cannot_be_written() {
+    let broker = Broker::start();
+    let site = EXAMPLE.replace(r#"["thermometer-*", "pump-*"]"#, r#"["meter-*"]"#);
+    let node = Node::up(Some(&site), &["--kafka", &broker.bootstrap()]);
+    shows(&node, "meter-3", None);
+    let expires = Clock::system().now().saturating_add(20 * SOON);
+    let command =
+        json!({ "id": "often", "name": "poll-interval", "value": 0.5, "expires": expires });
+    broker.produce("umec.commands", "pole-7/meter-3", &command.to_string(), &[]);
+    let result = eventually(SOON, || {
+        let records = broker.records("umec.command-results");
+        let values = records.iter().filter_map(|record| record.value.as_deref());
+        let mut values = values.filter_map(|text| serde_json::from_str::<Value>(text).ok());
+        values
+            .find(|value| value["id"] == "often")
+            .ok_or(records.len())
+    });
+    assert_eq!(
+        (&result["outcome"], &result["value"]),
+        (&json!("done"), &json!(0.5))
+    );
+    shows(&node, "meter-3", Some("500ms"));
 }
 
 /// Kills a process, and waits until another is in its place and does its work.
@@ -89,13 +117,13 @@ fn restart(node: &Node, process: &str) {
     });
 }
 
-/// Waits until the device is in this state, and its metrics have this interval.
-fn shows(node: &Node, state: &str, every: Option<&str>) {
+/// Waits until the device is up, and its first metric has this interval.
+fn shows(node: &Node, device: &str, every: Option<&str>) {
     eventually(SOON, || {
-        let output = node.umec(&["device", "get", "heater", "-o", "json"]);
+        let output = node.umec(&["device", "get", device, "-o", "json"]);
         let shown: Value = serde_json::from_slice(&output.stdout).map_err(|e| e.to_string())?;
         let interval = shown["metrics"][0]["every"].as_str();
-        if shown["state"] == state && every.is_none_or(|every| interval == Some(every)) {
+        if shown["state"] == "up" && every.is_none_or(|every| interval == Some(every)) {
             Ok(())
         } else {
             Err(shown.to_string())

@@ -120,3 +120,21 @@ fn it_grows_by_a_bound_before_it_is_written_anew() {
     first.append(&every("a", 1)).unwrap();
     assert!(first.is_full());
 }
+
+#[test]
+fn a_record_that_could_not_be_written_is_not_found_by_a_later_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = journal(&folder);
+    first.read().unwrap();
+    first.write_anew(&[every("a", 1)]).unwrap();
+    // A file that is open to be read refuses every write.
+    first.open.as_mut().unwrap().file = File::open(first.path()).unwrap();
+    let error = first.append(&every("b", 2)).unwrap_err();
+    assert!(error.to_string().contains("commands.journal"), "{error}");
+    assert!(first.is_full(), "it is written anew before the next");
+    first.write_anew(&[every("a", 1)]).unwrap();
+    first.append(&every("c", 3)).unwrap();
+    drop(first);
+    let records = journal(&folder).read().unwrap().records;
+    assert_eq!(records, [every("a", 1), every("c", 3)]);
+}
