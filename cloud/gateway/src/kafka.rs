@@ -6,6 +6,7 @@ mod brokers;
 mod client;
 pub mod follow;
 pub mod group;
+mod headers;
 pub mod producer;
 pub mod scan;
 pub mod topic;
@@ -16,6 +17,7 @@ pub use brokers::Brokers;
 pub use client::{KafkaState, Watched};
 pub use follow::Follow;
 pub use group::{Group, GroupError};
+pub use headers::Headers;
 pub use producer::{Deliveries, Delivery, Place, Plain, Producer, SendError};
 pub use scan::{Offsets, ScanError, read_to_end};
 pub use topic::EnsureError;
@@ -31,7 +33,7 @@ pub struct Outgoing {
     /// Its time in milliseconds since 1970.
     pub time: i64,
     /// Names and values.
-    pub headers: Vec<(String, Bytes)>,
+    pub headers: Headers,
     /// The value; none removes the key from a compacted topic.
     pub value: Option<Bytes>,
 }
@@ -56,6 +58,20 @@ pub struct Incoming {
 // === impl Incoming ===
 
 impl Incoming {
+    /// A record as it is read when it was written to this place.
+    pub fn written(place: Place, record: Outgoing) -> Self {
+        let headers = record.headers.iter();
+        let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned().into());
+        Self {
+            partition: place.partition,
+            offset: place.offset,
+            headers: headers.map(owned).collect(),
+            key: Some(record.key.into()),
+            time: Some(record.time),
+            value: record.value,
+        }
+    }
+
     /// The value of a header as text.
     pub fn header(&self, name: &str) -> Option<&str> {
         let (_, value) = self.headers.iter().find(|(key, _)| key == name)?;

@@ -1,16 +1,18 @@
 //! What a message of a device is in Kafka; and what else the gateway writes there.
 
+use std::fmt;
+
 use bytes::Bytes;
 use serde::Serialize;
 use umec_wire::command::CommandResult;
 use umec_wire::event::Event;
 use umec_wire::kafka::{self, KafkaTopic};
 use umec_wire::subject::Subject;
-use umec_wire::topic::{Headers, PayloadError};
+use umec_wire::topic::PayloadError;
 use umec_wire::uplink::{Content, Entry, EntryKind, Freshness};
 use umec_wire::{MessageId, ModemName, NodeName, Pack, Timestamp, header, senml, trace};
 
-use crate::kafka::Outgoing;
+use crate::kafka::{Headers, Outgoing};
 
 /// Makes the record of an entry. Packs are written as JSON, as on the bus.
 pub fn of_entry(
@@ -28,9 +30,12 @@ pub fn of_entry(
         device: id.device.clone(),
         target: kind.target(),
     };
-    let headers =
-        |time, content_type: &str| kafka::headers(&subject, &id, modem, time, content_type);
-    let (topic, time, mut headers, body) = match content {
+    let mut headers = Headers::new();
+    let mut describe = |time, content_type: &str| {
+        let tell = |name, value: fmt::Arguments<'_>| headers.push(name, value);
+        kafka::headers(&subject, &id, modem, time, content_type, tell);
+    };
+    let (topic, time, body) = match content {
         Content::Readings(readings) | Content::Aggregates(readings) => {
             let topic = match kind {
                 EntryKind::Aggregates => KafkaTopic::Aggregates,
@@ -44,51 +49,53 @@ pub fn of_entry(
                 device: id.device.clone(),
                 readings,
             };
-            let body = senml::encode(format, &pack);
-            (topic, time, headers(time, format.content_type()), body)
+            describe(time, format.content_type());
+            (topic, time, senml::encode(format, &pack))
         }
-        Content::Event { headers, data } => {
+        Content::Event {
+            headers: told,
+            data,
+        } => {
             let header = |name: &str| {
-                let mut found = headers.iter();
+                let mut found = told.iter();
                 let found = found.find(|(known, _)| known.eq_ignore_ascii_case(name));
                 found.map(|(_, value)| value.as_str())
             };
             let event = Event::decode("ce-", &header, &data)?;
-            let headers = event_headers(&event, modem, &id);
-            (KafkaTopic::Events, event.time, headers, data)
+            describe_event(&mut headers, &event, modem, &id);
+            (KafkaTopic::Events, event.time, data)
         }
         Content::Status { time, body } => {
-            let headers = headers(time, "application/json");
-            (KafkaTopic::Status, time, headers, body)
+            describe(time, "application/json");
+            (KafkaTopic::Status, time, body)
         }
     };
     if let Some(trace) = trace {
-        headers.push((trace::HEADER, trace.to_string()));
+        headers.push(trace::HEADER, format_args!("{trace}"));
     }
     if freshness == Freshness::Backlog {
-        headers.push((header::REPLAYED, "true".to_owned()));
+        headers.push(header::REPLAYED, format_args!("true"));
     }
     Ok(Outgoing {
         topic,
         key: kafka::key(node, &id.device),
         time: time.as_millis(),
-        headers: owned(headers),
+        headers,
         value: Some(body),
     })
 }
 
 /// An event's own attributes, and how it came.
-fn event_headers(event: &Event, modem: &ModemName, id: &MessageId) -> Headers {
-    let attributes = event.encode("ce_").headers.into_iter();
-    let mut headers: Headers = attributes
-        .map(|(name, value)| match name {
-            "Content-Type" => (kafka::CONTENT_TYPE, value),
-            name => (name, value),
-        })
-        .collect();
-    headers.push((kafka::MODEM, modem.to_string()));
-    headers.push((kafka::MESSAGE_ID, id.to_string()));
-    headers
+fn describe_event(headers: &mut Headers, event: &Event, modem: &ModemName, id: &MessageId) {
+    for (name, value) in event.encode("ce_").headers {
+        let name = match name {
+            "Content-Type" => kafka::CONTENT_TYPE,
+            name => name,
+        };
+        headers.push(name, format_args!("{value}"));
+    }
+    headers.push(kafka::MODEM, format_args!("{modem}"));
+    headers.push(kafka::MESSAGE_ID, format_args!("{id}"));
 }
 
 /// Makes the record of a command's result. `key` is the command's.
@@ -97,7 +104,7 @@ pub fn of_result(key: &str, result: &CommandResult) -> Outgoing {
         topic: KafkaTopic::CommandResults,
         key: key.to_owned(),
         time: result.time.as_millis(),
-        headers: owned(vec![(kafka::CONTENT_TYPE, "application/json".to_owned())]),
+        headers: of_json(),
         value: Some(json(result)),
     }
 }
@@ -126,7 +133,7 @@ pub fn of_modem(modem: &ModemName, now: Timestamp, value: &ModemRecord) -> Outgo
         topic: KafkaTopic::Modems,
         key: modem.to_string(),
         time: now.as_millis(),
-        headers: owned(vec![(kafka::CONTENT_TYPE, "application/json".to_owned())]),
+        headers: of_json(),
         value: Some(json(value)),
     }
 }
@@ -136,9 +143,8 @@ pub(crate) fn json(value: &impl Serialize) -> Bytes {
     serde_json::to_vec(value).unwrap_or_default().into()
 }
 
-pub(crate) fn owned(headers: Headers) -> Vec<(String, Bytes)> {
+fn of_json() -> Headers {
+    let mut headers = Headers::default();
+    headers.push(kafka::CONTENT_TYPE, format_args!("application/json"));
     headers
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), Bytes::from(value)))
-        .collect()
 }

@@ -149,7 +149,7 @@ mod tests {
             topic,
             key: "pole-7/meter-3".to_owned(),
             time: 0,
-            headers: Vec::new(),
+            headers: Headers::default(),
             value: Some(Bytes::from_static(value)),
         };
         for token in 1..=3 {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use umec_e2e::kafka::Broker;
 use umec_gateway::kafka::{
-    Brokers, Deliveries, Follow, KafkaState, Offsets, Outgoing, Producer, Watched, read_to_end,
+    Brokers, Deliveries, Follow, Headers, KafkaState, Offsets, Outgoing, Producer, Watched, read_to_end,
     topic,
 };
 use umec_spec::settings::gateway::Kafka;
@@ -121,14 +121,16 @@ fn settings(bootstrap: &str) -> Kafka {
 }
 
 fn record(topic: KafkaTopic, number: u64) -> Outgoing {
+    let (mut headers, device) = (Headers::default(), number % 3);
+    headers.push(
+        "umec-id",
+        format_args!("device-{device}:0000000000000001:{number}"),
+    );
     Outgoing {
         topic,
         key: format!("pole-7/device-{}", number % 3),
         time: 1_700_000_000_000 + i64::try_from(number).unwrap(),
-        headers: vec![(
-            "umec-id".to_owned(),
-            Bytes::from(format!("device-{}:0000000000000001:{number}", number % 3)),
-        )],
+        headers,
         value: Some(Bytes::from(number.to_string())),
     }
 }

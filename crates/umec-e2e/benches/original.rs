@@ -11,7 +11,7 @@ use umec_e2e::eventually;
 use umec_e2e::figure::{Figure, Goal};
 use umec_e2e::kafka::Broker;
 use umec_e2e::original::{MOMENT, Server, data};
-use umec_gateway::kafka::{Brokers, Plain, Producer, Watched};
+use umec_gateway::kafka::{Brokers, Headers, Plain, Producer, Watched};
 use umec_sdk::Node;
 use umec_spec::settings::gateway::{GatewaySettings, Kafka, default_name};
 use umec_spec::settings::sinks::Sinks;
@@ -92,7 +92,7 @@ fn stand_in(bootstrap: &str) -> f64 {
             topic,
             key: None,
             time: None,
-            headers: &[],
+            headers: &Headers::default(),
             value: Some(value.as_bytes()),
         };
         producer.send_plain(0, &record).expect("there is room");

@@ -6,7 +6,6 @@ use crate::label::{DeviceName, ModemName, NodeName};
 use crate::message_id::MessageId;
 use crate::subject::{Subject, Target};
 use crate::time::Timestamp;
-use crate::topic::Headers;
 
 /// The header that names the modem by which a record came.
 pub const MODEM: &str = "umec_modem";
@@ -147,7 +146,7 @@ pub fn key(node: &NodeName, device: &DeviceName) -> String {
     format!("{node}/{device}")
 }
 
-/// The headers of a record that came from a node's bus: `CloudEvents` attributes by the Kafka protocol
+/// Tells the headers of a record that came from a node's bus: `CloudEvents` attributes by the Kafka protocol
 /// binding, and where it came from. An event brings its own attributes in place of these.
 pub fn headers(
     subject: &Subject,
@@ -155,20 +154,18 @@ pub fn headers(
     modem: &ModemName,
     time: Timestamp,
     content_type: &str,
-) -> Headers {
-    vec![
-        ("ce_specversion", "1.0".to_owned()),
-        ("ce_id", id.to_string()),
-        ("ce_source", format!("/{}/{}", subject.node, subject.device)),
-        (
-            "ce_type",
-            format!("{TYPE_PREFIX}.{}", subject.target.token()),
-        ),
-        ("ce_time", time.to_string()),
-        (CONTENT_TYPE, content_type.to_owned()),
-        (MODEM, modem.to_string()),
-        (MESSAGE_ID, id.to_string()),
-    ]
+    mut tell: impl FnMut(&'static str, fmt::Arguments<'_>),
+) {
+    tell("ce_specversion", format_args!("1.0"));
+    tell("ce_id", format_args!("{id}"));
+    let (node, device) = (&subject.node, &subject.device);
+    tell("ce_source", format_args!("/{node}/{device}"));
+    let kind = subject.target.token();
+    tell("ce_type", format_args!("{TYPE_PREFIX}.{kind}"));
+    tell("ce_time", format_args!("{time}"));
+    tell(CONTENT_TYPE, format_args!("{content_type}"));
+    tell(MODEM, format_args!("{modem}"));
+    tell(MESSAGE_ID, format_args!("{id}"));
 }
 
 #[cfg(test)]

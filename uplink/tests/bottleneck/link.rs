@@ -254,7 +254,7 @@ impl Link {
                     gateway::Action::Inherit(_) => {}
                     gateway::Action::Write { token, record } => {
                         if record.topic == KafkaTopic::Marks {
-                            self.gateway.log(now, &read(*record)).unwrap();
+                            self.gateway.log(now, &read_again(*record)).unwrap();
                         }
                         match self.path.kafka.delay {
                             Duration::ZERO => self.deliver(token),
@@ -356,13 +356,10 @@ fn new_gateway(capacity: usize, dice: &mut StdRng) -> gateway::Machine {
 }
 
 /// A record as it is read again.
-fn read(record: Outgoing) -> Incoming {
-    Incoming {
+fn read_again(record: Outgoing) -> Incoming {
+    let place = Place {
         partition: 0,
         offset: 0,
-        key: Some(record.key.into()),
-        time: Some(record.time),
-        headers: record.headers,
-        value: record.value,
-    }
+    };
+    Incoming::written(place, record)
 }

@@ -140,7 +140,8 @@ impl Kafka {
         for ((_, partition), log) in self.logs.range((topic, 0)..=(topic, PARTITIONS)) {
             let start = from.get(partition).copied().unwrap_or(0);
             for (offset, record) in (0..).zip(log).skip_while(|(offset, _)| *offset < start) {
-                each(incoming(*partition, offset, record));
+                let place = Place { partition: *partition, offset };
+                each(Incoming::written(place, record.clone()));
             }
             ends.insert(*partition, i64::try_from(log.len()).unwrap());
         }
@@ -288,13 +289,3 @@ impl Connection {
     }
 }
 
-fn incoming(partition: i32, offset: i64, record: &Outgoing) -> Incoming {
-    Incoming {
-        partition,
-        offset,
-        key: Some(record.key.clone().into()),
-        time: Some(record.time),
-        headers: record.headers.clone(),
-        value: record.value.clone(),
-    }
-}

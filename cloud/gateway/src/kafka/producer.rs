@@ -17,7 +17,7 @@ use super::brokers::Brokers;
 use super::client::Watched;
 use umec_wire::kafka::KafkaTopic;
 
-use super::Outgoing;
+use super::{Headers, Outgoing};
 
 /// Records that may be on their way at once. Beyond it [`SendError::Full`] is the answer, and whoever
 /// wanted to send holds back.
@@ -44,7 +44,7 @@ pub struct Plain<'a> {
     /// Its time in milliseconds since 1970; that of writing where absent.
     pub time: Option<i64>,
     /// Names and values.
-    pub headers: &'a [(String, bytes::Bytes)],
+    pub headers: &'a Headers,
     /// The value.
     pub value: Option<&'a [u8]>,
 }
@@ -179,11 +179,9 @@ impl Producer {
             BaseRecord::with_opaque_to(record.topic, Box::new(token));
         if !record.headers.is_empty() {
             let mut headers = OwnedHeaders::new_with_capacity(record.headers.len());
-            for (key, value) in record.headers {
-                headers = headers.insert(Header {
-                    key,
-                    value: Some(value.as_ref()),
-                });
+            for (key, value) in record.headers.iter() {
+                let value = Some(value);
+                headers = headers.insert(Header { key, value });
             }
             out = out.headers(headers);
         }

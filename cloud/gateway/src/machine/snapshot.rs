@@ -22,7 +22,7 @@ use super::commands::RightRecord;
 use super::marks::{Mark, Marks};
 use super::modem::Modem;
 use super::tenure::{GatewayRecord, OwnerRecord};
-use crate::kafka::{Incoming, Offsets, Outgoing, Place};
+use crate::kafka::{Headers, Incoming, Offsets, Outgoing, Place};
 use crate::record;
 
 /// What has changed since the last snapshot, and the places it covers.
@@ -332,7 +332,7 @@ fn marks_record(now: Timestamp, key: String, value: Bytes) -> Outgoing {
         topic: KafkaTopic::Marks,
         key,
         time: now.as_millis(),
-        headers: Vec::new(),
+        headers: Headers::default(),
         value: Some(value),
     }
 }

@@ -16,6 +16,7 @@ use umec_wire::{
 };
 
 use super::Place;
+use crate::kafka::Headers;
 use super::modem::Records;
 
 /// A record to be written. Those of the original have neither key nor headers nor a time of their own.
@@ -28,7 +29,7 @@ pub struct Record {
     /// Its time in milliseconds since 1970; that of writing where absent.
     pub time: Option<i64>,
     /// Names and values.
-    pub headers: Vec<(String, Bytes)>,
+    pub headers: Headers,
     /// The value.
     pub value: Bytes,
 }
@@ -51,7 +52,6 @@ struct Device {
     topic: Arc<str>,
     grafana: Arc<str>,
     key: Arc<str>,
-    source: Bytes,
 }
 
 /// How an original modem is: the value of a record in `umec.modems`.
@@ -103,7 +103,7 @@ impl Topics {
             topic: Arc::clone(topic),
             key: None,
             time: Some(now.as_millis()),
-            headers: Vec::new(),
+            headers: Headers::default(),
             value: value.into(),
         };
         let value = sample.value;
@@ -163,7 +163,6 @@ impl Device {
             topic: nickname.as_str().into(),
             grafana: format!("{nickname}{}", kafka::GRAFANA_SUFFIX).into(),
             key: platform::key(node, &name).into(),
-            source: format!("/{node}/{name}").into(),
             nickname,
             name,
             metric,
@@ -172,26 +171,23 @@ impl Device {
     }
 
     /// Those of version 2 but for the id of a message, which an original modem does not give.
-    fn headers(&self, modem: &OriginalModem, time: Timestamp) -> Vec<(String, Bytes)> {
+    fn headers(&self, modem: &OriginalModem, time: Timestamp) -> Headers {
         let readings = Subject {
             node: modem.node.clone(),
             device: self.name.clone(),
             target: Target::Readings,
         };
-        let kind = format!("{}.{}", platform::TYPE_PREFIX, readings.target.token());
+        let (prefix, kind) = (platform::TYPE_PREFIX, readings.target.token());
         let media = senml::Format::Json.content_type();
-        let id = format!("{}:{}", self.name, time.as_micros());
-        [
-            ("ce_specversion", Bytes::from_static(b"1.0")),
-            ("ce_id", id.into()),
-            ("ce_source", self.source.clone()),
-            ("ce_type", kind.into()),
-            ("ce_time", time.to_string().into()),
-            (platform::CONTENT_TYPE, Bytes::from_static(media.as_bytes())),
-            (platform::MODEM, modem.node.to_string().into()),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
+        let mut headers = Headers::new();
+        headers.push("ce_specversion", format_args!("1.0"));
+        headers.push("ce_id", format_args!("{}:{}", self.name, time.as_micros()));
+        headers.push("ce_source", format_args!("/{}", self.key));
+        headers.push("ce_type", format_args!("{prefix}.{kind}"));
+        headers.push("ce_time", format_args!("{time}"));
+        headers.push(platform::CONTENT_TYPE, format_args!("{media}"));
+        headers.push(platform::MODEM, format_args!("{}", modem.node));
+        headers
     }
 }
 
@@ -201,7 +197,7 @@ pub(super) fn answer(answer: Answer) -> Record {
         topic: kafka::CARRIER_SWITCH_ACK.into(),
         key: None,
         time: None,
-        headers: Vec::new(),
+        headers: Headers::default(),
         value: kafka::answer(answer).into(),
     }
 }
@@ -231,7 +227,7 @@ pub(super) fn modem(now: Timestamp, modem: &ModemRecord) -> Record {
         topic: KafkaTopic::Modems.name().into(),
         key: Some(modem.node.as_str().into()),
         time: Some(now.as_millis()),
-        headers: Vec::new(),
+        headers: Headers::default(),
         value: crate::record::json(modem),
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tracing::info_span;
 use umec_e2e::original::Sink;
-use umec_gateway::kafka::{Brokers, Deliveries, Group, Incoming, Plain, Producer, Watched};
+use umec_gateway::kafka::{Brokers, Deliveries, Group, Headers, Incoming, Plain, Producer, Watched};
 use umec_sdk::{Bus, Node};
 use umec_spec::settings::gateway::{GatewaySettings, Kafka, default_name};
 use umec_spec::settings::sinks::Sinks;
@@ -222,7 +222,7 @@ impl Outside {
             topic,
             key: None,
             time: None,
-            headers: &[],
+            headers: &Headers::default(),
             value: Some(value.as_bytes()),
         };
         self.producer.send_plain(0, &record).unwrap();

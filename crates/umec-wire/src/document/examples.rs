@@ -205,5 +205,14 @@ pub(super) fn record_headers() -> Headers {
     };
     let modem = ModemName::from(label("pole-7"));
     let content_type = Format::Json.content_type();
-    kafka::headers(&subject, &message_id(), &modem, time(), content_type)
+    let mut headers = Headers::new();
+    kafka::headers(
+        &subject,
+        &message_id(),
+        &modem,
+        time(),
+        content_type,
+        |name, value| headers.push((name, value.to_string())),
+    );
+    headers
 }
