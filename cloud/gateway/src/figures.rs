@@ -10,7 +10,8 @@ use crate::machine::{Counters, Machine};
 
 /// What `/metrics` shows.
 pub(crate) struct Figures {
-    records: CounterFamily,
+    /// One for each topic, in the order of [`KafkaTopic::ALL`].
+    records: [Counter; KafkaTopic::ALL.len()],
     datagrams: Counter,
     refused: CounterFamily,
     messages: CounterFamily,
@@ -31,12 +32,13 @@ const COUNT: Duration = Duration::from_millis(500);
 
 impl Figures {
     pub(crate) fn new(metrics: &Metrics) -> Self {
+        let records = metrics.counter_family(
+            "umec_gateway_records",
+            "Records that Kafka has taken.",
+            &["topic"],
+        );
         Self {
-            records: metrics.counter_family(
-                "umec_gateway_records",
-                "Records that Kafka has taken.",
-                &["topic"],
-            ),
+            records: KafkaTopic::ALL.map(|topic| records.with(&[topic.name()])),
             datagrams: metrics.counter(
                 "umec_gateway_datagrams",
                 "Datagrams of modems that were opened.",
@@ -69,7 +71,10 @@ impl Figures {
 
     /// Notes a record that Kafka has.
     pub(crate) fn record(&self, topic: KafkaTopic) {
-        self.records.with(&[topic.name()]).inc();
+        let topics = KafkaTopic::ALL.iter().zip(&self.records);
+        for (_, counter) in topics.filter(|(known, _)| **known == topic) {
+            counter.inc();
+        }
     }
 
     /// Shows what the machine has counted.

@@ -22,10 +22,11 @@ mod snapshot;
 mod tenure;
 mod traffic;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use hashbrown::{HashMap, HashSet};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use umec_wire::command::CommandId;

@@ -136,6 +136,7 @@ mod tests {
     use umec_wire::NodeName;
 
     use super::*;
+    use crate::kafka::Headers;
 
     #[tokio::test]
     async fn readings_reach_a_sink_when_kafka_has_them_and_not_before() {

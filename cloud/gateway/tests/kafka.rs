@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use umec_e2e::kafka::Broker;
 use umec_gateway::kafka::{
-    Brokers, Deliveries, Follow, Headers, KafkaState, Offsets, Outgoing, Producer, Watched, read_to_end,
-    topic,
+    Brokers, Deliveries, Follow, Headers, KafkaState, Offsets, Outgoing, Producer, Watched,
+    read_to_end, topic,
 };
 use umec_spec::settings::gateway::Kafka;
 use umec_wire::kafka::KafkaTopic;

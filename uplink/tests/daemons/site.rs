@@ -175,7 +175,7 @@ impl Cloud {
             topic: KafkaTopic::Commands,
             key: key.to_owned(),
             time: self.node.clock.now().as_millis(),
-            headers: Vec::new(),
+            headers: umec_gateway::kafka::Headers::default(),
             value: Some(value.to_owned().into()),
         };
         producer.send(0, &record).unwrap();

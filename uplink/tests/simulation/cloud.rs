@@ -140,7 +140,10 @@ impl Kafka {
         for ((_, partition), log) in self.logs.range((topic, 0)..=(topic, PARTITIONS)) {
             let start = from.get(partition).copied().unwrap_or(0);
             for (offset, record) in (0..).zip(log).skip_while(|(offset, _)| *offset < start) {
-                let place = Place { partition: *partition, offset };
+                let place = Place {
+                    partition: *partition,
+                    offset,
+                };
                 each(Incoming::written(place, record.clone()));
             }
             ends.insert(*partition, i64::try_from(log.len()).unwrap());
@@ -288,4 +291,3 @@ impl Connection {
         self.queue.push_back((token, record));
     }
 }
-

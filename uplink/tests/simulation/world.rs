@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
-use umec_gateway::kafka::Outgoing;
+use umec_gateway::kafka::{Headers, Outgoing};
 use umec_sdk::bus::Lane;
 use umec_spec::settings::uplink::Backlog;
 use umec_uplink::machine as uplink;
@@ -281,7 +281,7 @@ impl World {
             topic: KafkaTopic::Commands,
             key: format!("pole-7/device-{device}"),
             time: now.as_millis(),
-            headers: Vec::new(),
+            headers: Headers::default(),
             value: Some(value.into()),
         });
     }

@@ -45,7 +45,10 @@ impl Watched {
 
     /// Notes that a broker has answered.
     pub fn answered(&self) {
-        self.change(KafkaState::Connected);
+        // So it is with all but one of many thousand records.
+        if *self.state.borrow() != KafkaState::Connected {
+            self.change(KafkaState::Connected);
+        }
     }
 
     /// Why a step towards Kafka did not succeed: that the brokers do not let this client in, where that

@@ -1,8 +1,8 @@
 //! Commands on their way through this gateway, and whose it is to end them.
 
-use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use hashbrown::{HashMap, HashSet};
 use umec_wire::command::{CommandId, CommandResult};
 use umec_wire::kafka::KafkaTopic;
 use umec_wire::uplink::{Down, Now};

@@ -1,8 +1,8 @@
 //! The layouts of one run of an uplink.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
+use hashbrown::HashMap;
 use umec_wire::uplink::batch::{Batch, BatchError};
 use umec_wire::uplink::{Entry, Layout, LayoutNumber};
 

@@ -1,8 +1,8 @@
 //! Which messages of a modem are in Kafka.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
+use hashbrown::HashMap;
 use umec_wire::uplink::Ranges;
 use umec_wire::{Boot, DeviceName, MessageId, Sequence, Timestamp};
 
@@ -73,11 +73,8 @@ impl Marks {
     }
 
     fn mark(&mut self, device: &DeviceName, boot: Boot) -> &mut Mark {
-        self.0
-            .entry(device.clone())
-            .or_default()
-            .entry(boot)
-            .or_default()
+        let boots = self.0.entry_ref(device).or_default();
+        boots.entry(boot).or_default()
     }
 }
 

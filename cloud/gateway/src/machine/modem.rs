@@ -1,8 +1,9 @@
 //! One modem: its sessions, what it has sent, and what of that is in Kafka.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
+use hashbrown::HashMap;
+use smallvec::SmallVec;
 use umec_wire::modem::{Heard, Loss, ModemState, Protocol, Told};
 use umec_wire::uplink::batch::{Batch, BatchError};
 use umec_wire::uplink::{Entry, Ranges};
@@ -34,7 +35,7 @@ pub(super) struct Modem {
     /// Whether it was last told of as up.
     pub(super) is_up: bool,
     /// Messages on their way to Kafka, and the batches that wait for each.
-    pending: HashMap<MessageId, Vec<(Boot, u64)>>,
+    pending: HashMap<MessageId, SmallVec<[(Boot, u64); 1]>>,
     run: Run,
 }
 

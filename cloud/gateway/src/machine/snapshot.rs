@@ -78,9 +78,13 @@ struct MarkRow(DeviceName, Boot, Timestamp, Vec<(u64, u64)>);
 impl Places {
     /// Notes that a record is covered.
     pub fn passed(&mut self, topic: KafkaTopic, place: Place) {
-        let offsets = self.topics.entry(topic.name().to_owned()).or_default();
-        let next = offsets.entry(place.partition).or_default();
-        *next = (*next).max(place.offset + 1);
+        if !self.topics.contains_key(topic.name()) {
+            self.set(topic, Offsets::new());
+        }
+        if let Some(offsets) = self.topics.get_mut(topic.name()) {
+            let next = offsets.entry(place.partition).or_default();
+            *next = (*next).max(place.offset + 1);
+        }
     }
 
     /// Replaces the places of a topic.

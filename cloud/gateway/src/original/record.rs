@@ -16,8 +16,8 @@ use umec_wire::{
 };
 
 use super::Place;
-use crate::kafka::Headers;
 use super::modem::Records;
+use crate::kafka::Headers;
 
 /// A record to be written. Those of the original have neither key nor headers nor a time of their own.
 #[derive(Debug, Clone, PartialEq, Eq)]

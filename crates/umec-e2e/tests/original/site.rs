@@ -7,7 +7,9 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tracing::info_span;
 use umec_e2e::original::Sink;
-use umec_gateway::kafka::{Brokers, Deliveries, Group, Headers, Incoming, Plain, Producer, Watched};
+use umec_gateway::kafka::{
+    Brokers, Deliveries, Group, Headers, Incoming, Plain, Producer, Watched,
+};
 use umec_sdk::{Bus, Node};
 use umec_spec::settings::gateway::{GatewaySettings, Kafka, default_name};
 use umec_spec::settings::sinks::Sinks;

@@ -32,6 +32,13 @@ impl Ranges {
 
     /// Adds a number and says whether it was new.
     pub fn insert(&mut self, number: u64) -> bool {
+        // Numbers mostly come in their order.
+        if let Some(last) = self.0.last_mut()
+            && number.checked_sub(1) == Some(last.last)
+        {
+            last.last = number;
+            return true;
+        }
         if self.contains(number) {
             return false;
         }
@@ -68,7 +75,8 @@ impl Ranges {
 
     /// Adds every number from 1 up to, but without, `floor`.
     pub fn close_below(&mut self, floor: u64) {
-        if floor > 1 {
+        let is_closed = |first: &Range| first.first <= 1 && first.last + 1 >= floor;
+        if floor > 1 && !self.0.first().is_some_and(is_closed) {
             self.insert_range(Range {
                 first: 1,
                 last: floor - 1,
