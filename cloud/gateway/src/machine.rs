@@ -12,6 +12,7 @@ mod admission;
 mod assembly;
 mod carrying;
 mod commands;
+mod early;
 mod layouts;
 mod marks;
 mod modem;
@@ -100,6 +101,8 @@ pub struct Machine {
     /// What was handed out for writing.
     written: HashMap<u64, Written>,
     next_token: u64,
+    /// How many messages wait until this gateway may write for their modems.
+    early: usize,
     capacity: usize,
     shares: shares::Shares,
     /// Whether it knows what its predecessor wrote; before that it takes nothing.
@@ -167,6 +170,7 @@ impl Machine {
             unclear_rights: HashSet::new(),
             written: HashMap::new(),
             next_token: 0,
+            early: 0,
             capacity,
             shares: shares::Shares::default(),
             is_restored: false,
@@ -248,6 +252,7 @@ impl Machine {
 
     /// Does what is due: acknowledges, sends commands, writes results, tells of modems.
     pub fn poll(&mut self, now: Now) {
+        self.look_at_early(now);
         for name in std::mem::take(&mut self.owed) {
             let modem = self.modems.get_mut(&name);
             if let Some(ranges) = modem.and_then(modem::Modem::acknowledgement) {

@@ -11,6 +11,7 @@ use umec_wire::{Boot, MessageId, ModemName, NodeName, Timestamp};
 
 use super::admission::Bucket;
 use super::assembly::Assembly;
+use super::early::Early;
 use super::layouts::Layouts;
 use super::marks::Marks;
 use super::sessions::Sessions;
@@ -24,6 +25,7 @@ pub(super) struct Modem {
     pub(super) calls: Bucket,
     pub(super) marks: Marks,
     pub(super) assembly: Assembly,
+    pub(super) early: Early,
     /// When it sent last, for its share.
     pub(super) turn: Turn,
     /// How many entries wait on the node, as it says.
@@ -76,6 +78,7 @@ impl Modem {
             calls: Bucket::new(),
             marks: Marks::default(),
             assembly: Assembly::default(),
+            early: Early::default(),
             turn: Turn::default(),
             waiting: 0,
             told: None,
@@ -124,12 +127,15 @@ impl Modem {
 
     /// Reads the messages of a batch of the uplink's run `boot`.
     pub(super) fn read(&mut self, boot: Boot, batch: &Batch) -> Result<Vec<Entry>, BatchError> {
-        if boot == self.run.boot {
-            self.run.layouts.read(batch)
+        let mut entries = if boot == self.run.boot {
+            self.run.layouts.read(batch)?
         } else {
             // Of a run that is over: what it defines itself must do.
-            batch.entries(|_| None)
-        }
+            batch.entries(|_| None)?
+        };
+        // A batch tells its messages by their layouts, of which a device may have several.
+        entries.sort_by_key(|entry| (entry.id.boot, entry.id.sequence));
+        Ok(entries)
     }
 
     /// Takes a batch. Where more than `room` of its messages are new, that many are taken and the batch is

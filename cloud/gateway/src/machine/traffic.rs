@@ -6,9 +6,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use rand::RngExt;
 use umec_wire::uplink::batch::{Batch, BatchError};
-use umec_wire::uplink::{Datagram, Down, Entry, Fragment, Freshness, Lane, Now, Sealed, Up, Way};
+use umec_wire::uplink::{Datagram, Down, Fragment, Freshness, Lane, Now, Sealed, Up, Way};
 use umec_wire::{Boot, ModemName};
 
+use super::early::Arrived;
 use super::modem::Modem;
 use super::sessions::NotOpened;
 use super::{Action, Machine, Written};
@@ -200,7 +201,21 @@ impl Machine {
             return;
         };
         match modem.read(boot, batch) {
-            Ok(entries) => self.entries(now, name, (boot, batch.number), entries, freshness),
+            Ok(entries) => {
+                let batch = Arrived {
+                    boot,
+                    number: batch.number,
+                    entries,
+                    freshness,
+                };
+                if self.is_restored && self.tenure.is_mine(name) {
+                    self.take_early(now, name);
+                    self.entries(now, name, batch);
+                } else {
+                    self.claim(now, name);
+                    self.wait(now, name, batch);
+                }
+            }
             Err(BatchError::UnknownLayouts(layouts)) => {
                 self.counters.unknown_layouts += 1;
                 let batch = batch.number;
@@ -220,26 +235,20 @@ impl Machine {
         left.min(share.saturating_sub(modem.writing()))
     }
 
-    fn entries(
-        &mut self,
-        now: Now,
-        name: &ModemName,
-        (boot, number): (Boot, u64),
-        batch: Vec<Entry>,
-        freshness: Freshness,
-    ) {
-        let is_mine = self.is_restored && self.tenure.is_mine(name);
-        let room = if is_mine {
-            self.room(now.steady, name)
-        } else {
-            self.claim(now, name);
-            0
-        };
+    /// Takes a batch of a modem for which this gateway may write.
+    pub(super) fn entries(&mut self, now: Now, name: &ModemName, batch: Arrived) {
+        let Arrived {
+            boot,
+            number,
+            entries,
+            freshness,
+        } = batch;
+        let room = self.room(now.steady, name);
         let Some(modem) = self.modems.get_mut(name) else {
             return;
         };
         let node = modem.node.clone();
-        let taken = modem.batch(boot, number, batch, room);
+        let taken = modem.batch(boot, number, entries, room);
         self.counters.duplicates += taken.duplicates;
         self.counters.held_back += u64::from(taken.is_refused);
         for entry in taken.fresh {
