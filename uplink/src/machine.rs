@@ -154,6 +154,12 @@ impl Machine {
         }
     }
 
+    /// Takes note of how far the stream has been read in order: what was read ahead of that and has become
+    /// old meanwhile goes up after what lies before it.
+    pub fn passed(&mut self, position: u64) {
+        self.outgoing.passed(position);
+    }
+
     /// Takes note of a device's newest state in the stream, which an earlier run may have sent: no older
     /// one goes up after it.
     pub fn known_state(&mut self, device: &DeviceName, position: u64) {

@@ -185,6 +185,7 @@ impl Serving {
                 };
                 self.arrived(&Arrival::Datagram(length), &buffer);
             }
+            self.machine.passed(self.cursor.passed());
             self.act();
             if self.machine.has_backlog() {
                 self.cursor.read_ahead(wall.saturating_sub(self.live));

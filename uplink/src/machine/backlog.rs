@@ -3,6 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
+use umec_sdk::bus::Lane;
 use umec_spec::settings::uplink::Backlog as Settings;
 use umec_wire::DeviceName;
 
@@ -11,7 +12,9 @@ use super::waiting::Waiting;
 /// The backlog that was read, the oldest first.
 #[derive(Debug)]
 pub(super) struct Backlog {
+    /// What may go up, in the order of the stream.
     pub(super) queue: VecDeque<Waiting>,
+    held: Held,
     /// How many messages may fill a datagram, as far as is known.
     pub(super) filling: usize,
     /// How old a message is when it belongs here.
@@ -24,6 +27,23 @@ pub(super) struct Backlog {
     /// The place in the stream of each device's newest state that was taken.
     states: HashMap<DeviceName, u64>,
 }
+
+/// What was read ahead and got old before it could go up: it waits until what lies before it in the stream has
+/// been read.
+#[derive(Debug, Default)]
+struct Held {
+    messages: VecDeque<Waiting>,
+    bytes: usize,
+    /// How far the stream has been read in order.
+    passed: u64,
+}
+
+/// How many messages are held. Beyond it they go up before what lies before them: that takes several outages
+/// before the backlog of the first has gone up.
+const MOST_HELD: usize = 4_096;
+
+/// How many bytes of messages are held.
+const MOST_HELD_BYTES: usize = 8 << 20;
 
 /// How long after something new its share of the way is kept free for more: most series have a value a
 /// second.
@@ -53,6 +73,7 @@ impl Backlog {
         });
         Self {
             queue: VecDeque::new(),
+            held: Held::default(),
             filling: 1,
             after: settings.after.duration(),
             share: usize::try_from(settings.share.clamp(1, 100)).unwrap_or(100),
@@ -115,10 +136,42 @@ impl Backlog {
         let (states, old): (VecDeque<_>, VecDeque<_>) = std::mem::replace(queue, rest)
             .into_iter()
             .partition(Waiting::is_state);
-        self.queue.extend(old);
+        for message in old {
+            if let Some(message) = self.held.hold(message) {
+                self.push(message);
+            }
+        }
         for state in states.into_iter().rev() {
             queue.push_front(state);
         }
+    }
+
+    /// Takes a message to where it belongs in the order of the stream.
+    pub(super) fn push(&mut self, message: Waiting) {
+        insert(&mut self.queue, message);
+    }
+
+    /// Takes note of how far the stream has been read in order, and lets go of what was held until then.
+    pub(super) fn passed(&mut self, position: u64) {
+        self.held.passed = self.held.passed.max(position);
+        while let Some(message) = self.held.release() {
+            self.push(message);
+        }
+    }
+
+    /// How many messages are held.
+    pub(super) fn held(&self) -> usize {
+        self.held.messages.len()
+    }
+
+    /// Their bytes.
+    pub(super) const fn held_bytes(&self) -> usize {
+        self.held.bytes
+    }
+
+    /// All that waits here.
+    pub(super) fn messages(&self) -> impl Iterator<Item = &Waiting> {
+        self.queue.iter().chain(&self.held.messages)
     }
 
     /// Whether a message has waited for so long that it is new no more.
@@ -135,6 +188,43 @@ impl Backlog {
     }
 }
 
+// === impl Held ===
+
+impl Held {
+    /// Holds a message that was read ahead of what has not been read yet; gives back any other.
+    fn hold(&mut self, message: Waiting) -> Option<Waiting> {
+        let is_ahead = message.lane == Lane::Ahead && message.position > self.passed;
+        if !is_ahead || self.messages.len() >= MOST_HELD || self.bytes >= MOST_HELD_BYTES {
+            return Some(message);
+        }
+        self.bytes += message.bytes;
+        insert(&mut self.messages, message);
+        None
+    }
+
+    /// The first message, where all before it has been read.
+    fn release(&mut self) -> Option<Waiting> {
+        let passed = self.passed;
+        let first = self
+            .messages
+            .pop_front_if(|first| first.position <= passed)?;
+        self.bytes -= first.bytes;
+        Some(first)
+    }
+}
+
+/// Most often the last place is the right one.
+fn insert(queue: &mut VecDeque<Waiting>, message: Waiting) {
+    let place = queue
+        .back()
+        .filter(|last| last.position > message.position)
+        .map(|_| queue.partition_point(|other| other.position < message.position));
+    match place {
+        None => queue.push_back(message),
+        Some(place) => queue.insert(place, message),
+    }
+}
+
 // === impl Rate ===
 
 impl Rate {
@@ -147,7 +237,11 @@ impl Rate {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use umec_spec::resource::Bytes;
+    use umec_wire::uplink::{Content, Entry, Layout, LayoutNumber};
+    use umec_wire::{Boot, MessageId, Sequence};
 
     use super::*;
 
@@ -188,5 +282,53 @@ mod tests {
         assert!(backlog.is_newest(&device, 9));
         assert!(!backlog.is_newest(&device, 5));
         assert!(backlog.is_newest(&device, 12));
+    }
+
+    fn waiting(position: u64, lane: Lane) -> Waiting {
+        let entry = Entry {
+            id: MessageId {
+                device: DeviceName::new("meter-3").unwrap(),
+                boot: Boot::from_bits(1),
+                sequence: Sequence::FIRST,
+            },
+            floor: Sequence::FIRST,
+            trace: None,
+            content: Content::Readings(Vec::new()),
+        };
+        let layout = (LayoutNumber(1), Arc::new(Layout::of(&entry)));
+        Waiting::new(Duration::ZERO, position, lane, entry, layout)
+    }
+
+    #[test]
+    fn what_was_read_ahead_and_got_old_goes_up_after_what_lies_before_it() {
+        let mut backlog = backlog(50, None);
+        let order = |backlog: &Backlog| -> Vec<u64> {
+            backlog
+                .queue
+                .iter()
+                .map(|message| message.position)
+                .collect()
+        };
+        backlog.passed(5);
+        backlog.push(waiting(5, Lane::Backlog));
+        let ahead = [(4, Lane::Live), (40, Lane::Ahead), (41, Lane::Ahead)];
+        let mut queue = ahead.map(|(at, lane)| waiting(at, lane)).into();
+        backlog.take_old(Duration::from_hours(1), &mut queue);
+        assert_eq!((order(&backlog), backlog.held()), (vec![4, 5], 2));
+        assert!(backlog.held_bytes() > 0 && backlog.messages().count() == 4);
+        backlog.passed(40);
+        assert_eq!((order(&backlog), backlog.held()), (vec![4, 5, 40], 1));
+        backlog.passed(41);
+        assert_eq!((order(&backlog), backlog.held()), (vec![4, 5, 40, 41], 0));
+        assert_eq!(backlog.held_bytes(), 0);
+    }
+
+    #[test]
+    fn memory_for_what_is_held_has_a_bound() {
+        let mut backlog = backlog(50, None);
+        let ahead = (1..=6_000).map(|position| waiting(position, Lane::Ahead));
+        backlog.take_old(Duration::from_hours(1), &mut ahead.collect());
+        assert_eq!(backlog.held(), MOST_HELD);
+        assert_eq!(backlog.queue.len(), 6_000 - MOST_HELD);
     }
 }

@@ -253,7 +253,7 @@ impl Outgoing {
     pub(super) fn progress(&self, now: Duration) -> Progress {
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let sent = self.flight.messages();
-        let all = sent.chain(&self.queue).chain(&self.backlog.queue);
+        let all = sent.chain(&self.queue).chain(self.backlog.messages());
         let oldest = all.map(|message| message.since).min();
         Progress {
             waiting: count(self.total.messages),

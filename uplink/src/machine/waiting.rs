@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use umec_sdk::bus::Lane;
 use umec_wire::uplink::batch::Row;
 use umec_wire::uplink::{Content, Entry, EntryKind};
 
@@ -11,6 +12,8 @@ use super::layouts::Numbered;
 pub(super) struct Waiting {
     /// Its place in the stream.
     pub(super) position: u64,
+    /// How it was read.
+    pub(super) lane: Lane,
     pub(super) entry: Entry,
     pub(super) layout: Numbered,
     /// What it takes in memory, roughly.
@@ -21,7 +24,13 @@ pub(super) struct Waiting {
 // === impl Waiting ===
 
 impl Waiting {
-    pub(super) fn new(now: Duration, position: u64, entry: Entry, layout: Numbered) -> Self {
+    pub(super) fn new(
+        now: Duration,
+        position: u64,
+        lane: Lane,
+        entry: Entry,
+        layout: Numbered,
+    ) -> Self {
         let content = match &entry.content {
             Content::Readings(readings) | Content::Aggregates(readings) => size_of_val(&**readings),
             Content::Event { headers, data } => {
@@ -32,6 +41,7 @@ impl Waiting {
         };
         Self {
             position,
+            lane,
             entry,
             layout,
             bytes: size_of::<Self>() + content,

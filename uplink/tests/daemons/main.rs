@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod order;
 mod overflow;
 mod settings;
 mod sinks;

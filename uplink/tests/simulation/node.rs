@@ -84,7 +84,11 @@ impl Node {
 
     /// The next message for the uplink, new ones first.
     pub(crate) fn read(&mut self, now: Timestamp, room: Room) -> Option<(u64, Entry, Lane)> {
+        let last = self.last();
         let reader = &mut self.reader;
+        while reader.next <= last && (reader.next == 0 || reader.taken.contains(&reader.next)) {
+            reader.next += 1;
+        }
         let fresh = |reader: &Reader, from: u64| {
             let mut messages = self.stream.range(from..);
             messages.find(|(position, _)| !reader.taken.contains(position))
@@ -118,6 +122,11 @@ impl Node {
         }
         self.read_ahead(now);
         Some((position, entry, Lane::Backlog))
+    }
+
+    /// How far the stream has been read in order.
+    pub(crate) fn passed(&self) -> u64 {
+        self.reader.next.saturating_sub(1)
     }
 
     /// Somebody goes ahead, to what is new.

@@ -297,6 +297,7 @@ impl World {
             }
             self.uplink.offer(now, position, entry, lane);
         }
+        self.uplink.passed(self.node.passed());
         if self.uplink.has_backlog() {
             self.node.read_ahead(now.wall);
         }

@@ -203,6 +203,11 @@ impl Cursor {
         self.places.ahead()
     }
 
+    /// Up to where the reader in order has come: it has read everything before, or passed over it.
+    pub const fn passed(&self) -> u64 {
+        self.places.passed()
+    }
+
     /// Says that a message need not be read again. Messages may be acknowledged in any order; the position
     /// moves when all before are acknowledged too.
     pub fn acknowledge(&mut self, sequence: u64) {

@@ -22,11 +22,12 @@ impl Outgoing {
     /// What may be offered. New messages find room also while the backlog has used up its own.
     pub(in super::super) fn offers(&self) -> Room {
         let backlog = self.backlog.queue.len();
+        // What is held goes when others have been read, so it takes no room from them.
+        let messages = self.total.messages - self.backlog.held();
+        let bytes = self.total.bytes - self.backlog.held_bytes();
         Room {
-            in_order: backlog < BACKLOG
-                && self.total.messages < MESSAGES
-                && self.total.bytes < BYTES,
-            ahead: self.total.messages - backlog < MESSAGES && self.total.bytes < 2 * BYTES,
+            in_order: backlog < BACKLOG && messages < MESSAGES && bytes < BYTES,
+            ahead: messages - backlog < MESSAGES && bytes < 2 * BYTES,
         }
     }
 
@@ -46,7 +47,7 @@ impl Outgoing {
         }
         entry.floor = self.floors.taken(&entry.id, lane);
         let layout = self.layouts.of(&entry);
-        let waiting = Waiting::new(now, position, entry, layout);
+        let waiting = Waiting::new(now, position, lane, entry, layout);
         self.total.messages += 1;
         self.total.bytes += waiting.bytes;
         let device = &waiting.entry.id.device;
@@ -58,11 +59,17 @@ impl Outgoing {
                 held.push_back(waiting);
             }
         } else if lane == Lane::Backlog {
-            self.backlog.queue.push_back(waiting);
+            self.backlog.passed(position);
+            self.backlog.push(waiting);
         } else {
             self.queue.push_back(waiting);
         }
         true
+    }
+
+    /// Takes note of how far the stream has been read in order.
+    pub(in super::super) fn passed(&mut self, position: u64) {
+        self.backlog.passed(position);
     }
 
     /// Takes note of a state that an earlier run may have sent.

@@ -16,16 +16,19 @@ const PILED_UP: u32 = 6_000;
 /// How many come about afterwards, one each half second.
 const LIVE: u32 = 60;
 
-/// How soon each of those must be in Kafka.
-const SOON: Duration = Duration::from_secs(2);
+/// How many messages may be on their way to Kafka: as many as at a real gateway.
+const ROOM: usize = 20_000;
 
 /// More messages than are in a batch.
 const BATCH: usize = 600;
 
+/// How soon each of those must be in Kafka.
+const SOON: Duration = Duration::from_secs(2);
+
 impl World {
     pub(crate) fn outage(mut self) {
         self.uplink = slow_uplink(&mut self.dice);
-        self.gateways = Gateways::new(&mut self.dice, 1, 10 * CAPACITY);
+        self.gateways = Gateways::new(&mut self.dice, 1, ROOM);
         for step in self.gateways.begin() {
             self.after(Duration::from_millis(100), Event::Step(step));
         }
@@ -80,10 +83,11 @@ impl World {
         );
         self.check();
         self.check_order();
+        self.check_runs();
     }
 
-    /// Of each device what had piled up is in Kafka in the order of the stream, to within a batch: that
-    /// tells its messages by their layouts.
+    /// Of each device what had piled up is in Kafka in the order of the stream, to within a batch, in which runs
+    /// may be mixed.
     fn check_order(&self) {
         let ids = self.node.ids().into_iter().map(|id| id.to_string());
         let places: HashMap<String, usize> = ids.zip(0..).collect();
@@ -108,6 +112,22 @@ impl World {
             "seed {}: {marked} are marked",
             self.seed
         );
+    }
+
+    /// Where nothing is lost on the way, each run of a device is in order, what is marked and what is not.
+    fn check_runs(&self) {
+        let mut newest: HashMap<_, u64> = HashMap::new();
+        for record in self.kafka.readings() {
+            let id: MessageId = record.header(kafka::MESSAGE_ID).unwrap().parse().unwrap();
+            let lane = record.header(header::REPLAYED).is_some();
+            let number = id.sequence.get();
+            let before = newest.insert((id.device.clone(), id.boot, lane), number);
+            assert!(
+                before.is_none_or(|before| before < number),
+                "seed {}: {id} came after {before:?}",
+                self.seed
+            );
+        }
     }
 }
 

@@ -82,6 +82,11 @@ impl Places {
         Read::Fresh
     }
 
+    /// Up to where the reader in order has come.
+    pub(crate) const fn passed(&self) -> u64 {
+        self.read
+    }
+
     /// The reader ahead begins anew.
     pub(crate) fn leap(&mut self) {
         self.read_ahead = None;
