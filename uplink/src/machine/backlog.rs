@@ -38,8 +38,7 @@ struct Held {
     passed: u64,
 }
 
-/// How many messages are held. Beyond it they go up before what lies before them: that takes several outages
-/// before the backlog of the first has gone up.
+/// How many messages are held. Beyond it they stay among the new, in their order.
 const MOST_HELD: usize = 4_096;
 
 /// How many bytes of messages are held.
@@ -128,7 +127,8 @@ impl Backlog {
     /// later one may wait for them.
     pub(super) fn take_old(&mut self, now: Duration, queue: &mut VecDeque<Waiting>) {
         let is_old = |message: &Waiting| self.is_old(now, message);
-        if !queue.front().is_some_and(is_old) {
+        let may_go = |first: &Waiting| is_old(first) && !self.held.has_no_room_for(first);
+        if !queue.front().is_some_and(may_go) {
             return;
         }
         let old = queue.iter().take_while(|message| is_old(message)).count();
@@ -136,10 +136,16 @@ impl Backlog {
         let (states, old): (VecDeque<_>, VecDeque<_>) = std::mem::replace(queue, rest)
             .into_iter()
             .partition(Waiting::is_state);
+        let mut left = VecDeque::new();
         for message in old {
-            if let Some(message) = self.held.hold(message) {
+            if self.held.has_no_room_for(&message) {
+                left.push_back(message);
+            } else if let Some(message) = self.held.hold(message) {
                 self.push(message);
             }
+        }
+        for message in left.into_iter().rev() {
+            queue.push_front(message);
         }
         for state in states.into_iter().rev() {
             queue.push_front(state);
@@ -193,13 +199,23 @@ impl Backlog {
 impl Held {
     /// Holds a message that was read ahead of what has not been read yet; gives back any other.
     fn hold(&mut self, message: Waiting) -> Option<Waiting> {
-        let is_ahead = message.lane == Lane::Ahead && message.position > self.passed;
-        if !is_ahead || self.messages.len() >= MOST_HELD || self.bytes >= MOST_HELD_BYTES {
+        if !self.belongs(&message) {
             return Some(message);
         }
         self.bytes += message.bytes;
         insert(&mut self.messages, message);
         None
+    }
+
+    /// Whether a message was read ahead of what has not been read yet.
+    fn belongs(&self, message: &Waiting) -> bool {
+        message.lane == Lane::Ahead && message.position > self.passed
+    }
+
+    /// Whether it should be held and cannot be.
+    fn has_no_room_for(&self, message: &Waiting) -> bool {
+        let is_full = self.messages.len() >= MOST_HELD || self.bytes >= MOST_HELD_BYTES;
+        is_full && self.belongs(message)
     }
 
     /// The first message, where all before it has been read.
@@ -327,8 +343,10 @@ mod tests {
     fn memory_for_what_is_held_has_a_bound() {
         let mut backlog = backlog(50, None);
         let ahead = (1..=6_000).map(|position| waiting(position, Lane::Ahead));
-        backlog.take_old(Duration::from_hours(1), &mut ahead.collect());
-        assert_eq!(backlog.held(), MOST_HELD);
-        assert_eq!(backlog.queue.len(), 6_000 - MOST_HELD);
+        let mut queue: VecDeque<Waiting> = ahead.collect();
+        backlog.take_old(Duration::from_hours(1), &mut queue);
+        assert_eq!((backlog.held(), backlog.queue.len()), (MOST_HELD, 0));
+        let left = queue.iter().map(|message| message.position);
+        assert!(left.eq(4_097..=6_000));
     }
 }
