@@ -20,8 +20,8 @@ const LAST: u64 = DAYS + 300;
 /// Room for all of it.
 const BYTES: u64 = 64 << 20;
 
-/// Room for less than the uplink leaves in the store.
-const SMALL: u64 = 1 << 20;
+/// Some 500 messages: with the 10,240 that the uplink takes into memory at most less than there are.
+const SMALL: u64 = 200_000;
 
 /// The sequences of a device in the order of their records, and whether they are of the backlog.
 type Arrived = BTreeMap<String, Vec<(u64, bool)>>;
@@ -96,9 +96,13 @@ async fn days_of_outage_drain_in_order_behind_what_is_new() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_store_that_overflowed_still_holds_drains_in_order() {
     let arrived = drained(SMALL).await;
+    let held: usize = arrived.values().map(Vec::len).sum();
+    assert!(
+        (held as u64) < LAST * DEVICES.len() as u64,
+        "nothing was dropped"
+    );
     for device in DEVICES {
         let sequences = &arrived[device];
-        assert!((sequences.len() as u64) < LAST, "nothing was dropped");
         assert_eq!(sequences.iter().map(|(s, _)| *s).max(), Some(LAST));
         let disorder = [false, true].map(|of| disorder(lane(sequences, of)));
         assert_eq!(disorder, [0, 0], "{device}");
