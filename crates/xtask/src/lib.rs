@@ -3,5 +3,6 @@
 //! Nothing here is linked into a program that is deployed.
 
 pub mod bench;
+pub mod fuzz;
 pub mod licences;
 pub mod shape;

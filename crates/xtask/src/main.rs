@@ -1,10 +1,12 @@
-//! `cargo run --package xtask -- bench`: runs all benchmarks and prints one table.
+//! `cargo run --package xtask -- bench`: runs all benchmarks and prints one table;
+//! `... fuzz` lets coverage guide bytes at decoders.
 
 use std::io::Write;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use xtask::bench;
+use xtask::fuzz::{self, Task};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -15,7 +17,10 @@ fn main() -> ExitCode {
         .as_slice()
     {
         ["bench", packages @ ..] => run_bench(packages),
-        _ => Err(anyhow::anyhow!("usage: xtask bench [PACKAGE]...")),
+        ["fuzz", arguments @ ..] => Task::parse(arguments).and_then(|task| fuzz::run(&task)),
+        _ => Err(anyhow::anyhow!(
+            "usage: xtask bench [PACKAGE]...\n       xtask fuzz [--seconds N] [--executions N] [--keep] [DECODER]..."
+        )),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

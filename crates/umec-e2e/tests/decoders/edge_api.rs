@@ -2,9 +2,21 @@
 
 use umec_edge_api::position::Position;
 use umec_edge_api::query::{HistoryQuery, Pairs, StreamQuery};
+use umec_edge_api::route::Route;
 use umec_edge_api::token::bearer;
 
-use crate::storm::storm;
+use crate::table::Decoder;
+
+/// What is read here.
+pub(crate) fn decoders() -> Vec<Decoder> {
+    vec![
+        paths(),
+        parameters_of_the_stream(),
+        parameters_of_histories(),
+        positions_in_the_stream(),
+        headers_with_tokens(),
+    ]
+}
 
 fn pairs(body: &[u8]) -> Pairs {
     let text = String::from_utf8_lossy(body);
@@ -16,27 +28,40 @@ fn pairs(body: &[u8]) -> Pairs {
         .collect()
 }
 
-#[test]
-fn parameters_of_paths() {
+fn paths() -> Decoder {
+    let seeds: &[&[u8]] = &[
+        b"/api/v1/devices/thermometer-1/commands/setpoint",
+        b"/api/v1/devices/thermometer-1/readings",
+        b"/api/v1/commands/c-1",
+        b"/healthz",
+    ];
+    Decoder::new("path", seeds, |body| {
+        Route::parse(&String::from_utf8_lossy(body)).is_some()
+    })
+}
+
+fn parameters_of_the_stream() -> Decoder {
     let seeds: &[&[u8]] = &[
         b"device=thermometer-1&metric=temperature&kind=readings&after=1234.2",
         b"device=a,b&device=c",
     ];
-    storm("stream parameters", seeds, |body| {
+    Decoder::new("stream-parameters", seeds, |body| {
         StreamQuery::parse(&pairs(body), None).is_ok()
-    });
+    })
+}
+
+fn parameters_of_histories() -> Decoder {
     let seeds: &[&[u8]] = &[
         b"metric=temperature&from=2026-11-21T09:30:00Z&to=2026-11-21T10:30:00Z&limit=10&cursor=17",
         b"metric=a&metric=b",
     ];
-    storm("history parameters", seeds, |body| {
+    Decoder::new("history-parameters", seeds, |body| {
         HistoryQuery::readings(&pairs(body), 1_000).is_ok()
-    });
+    })
 }
 
-#[test]
-fn positions_in_the_stream() {
-    storm("position", &[b"1234", b"1234.2"], |body| {
+fn positions_in_the_stream() -> Decoder {
+    Decoder::new("position", &[b"1234", b"1234.2"], |body| {
         let text = String::from_utf8_lossy(body);
         let Ok(position) = text.parse::<Position>() else {
             return false;
@@ -46,12 +71,11 @@ fn positions_in_the_stream() {
             Some(position)
         );
         true
-    });
+    })
 }
 
-#[test]
-fn headers_with_tokens() {
-    storm("bearer token", &[b"Bearer dGhlIHRva2Vu"], |body| {
+fn headers_with_tokens() -> Decoder {
+    Decoder::new("bearer-token", &[b"Bearer dGhlIHRva2Vu"], |body| {
         bearer(&String::from_utf8_lossy(body)).is_some()
-    });
+    })
 }

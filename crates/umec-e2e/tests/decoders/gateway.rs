@@ -2,16 +2,20 @@
 
 use umec_gateway::request::Request;
 
-use crate::storm::storm;
+use crate::table::Decoder;
 
-#[test]
-fn commands_in_kafka() {
+/// What is read here.
+pub(crate) fn decoders() -> Vec<Decoder> {
+    vec![commands_in_kafka()]
+}
+
+fn commands_in_kafka() -> Decoder {
     let seeds: &[&[u8]] = &[
         br#"n/d {"id":"c-1","name":"setpoint","value":21.5,"issuer":"x","expires":"2026-11-21T09:30:10Z"}"#,
         br#"n/d {"id":"c-2","name":"heater","value":true,"expires":"2026-11-21T09:30:10Z"}"#,
     ];
     // The key stands before the first space, the value after it.
-    storm("command in Kafka", seeds, |body| {
+    Decoder::new("kafka-command", seeds, |body| {
         let mut parts = body.splitn(2, |byte| *byte == b' ');
         let (key, value) = (parts.next(), parts.next());
         match Request::read(key, value, (0, 7)) {
@@ -21,5 +25,5 @@ fn commands_in_kafka() {
                 false
             }
         }
-    });
+    })
 }

@@ -3,7 +3,12 @@
 use umec_modbus::register::Codec;
 use umec_spec::settings::modbus::{ByteOrder, Register, RegisterType, Table};
 
-use crate::storm::storm;
+use crate::table::Decoder;
+
+/// What is read here.
+pub(crate) fn decoders() -> Vec<Decoder> {
+    vec![registers_of_every_type_and_order()]
+}
 
 const TYPES: [RegisterType; 10] = [
     RegisterType::Bit,
@@ -38,8 +43,7 @@ fn codec(kind: RegisterType, byte_order: ByteOrder, scale: f64, offset: f64) -> 
     })
 }
 
-#[test]
-fn registers_of_every_type_and_order() {
+fn registers_of_every_type_and_order() -> Decoder {
     let codecs: Vec<Codec> = TYPES
         .into_iter()
         .flat_map(|kind| ORDERS.map(|order| (kind, order)))
@@ -52,7 +56,7 @@ fn registers_of_every_type_and_order() {
         b"\x40\x40\x49\x0f\xdb\0\0\0\0",
         b"\x48abcdefgh",
     ];
-    storm("registers", seeds, |body| {
+    Decoder::new("registers", seeds, move |body| {
         let Some((first, rest)) = body.split_first() else {
             return false;
         };
@@ -70,5 +74,5 @@ fn registers_of_every_type_and_order() {
         let is_plain = usize::from(*first) % 2 == 0;
         assert!(!is_plain || codec.decode(&written.unwrap()) == Ok(value));
         true
-    });
+    })
 }

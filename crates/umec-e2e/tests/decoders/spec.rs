@@ -5,7 +5,12 @@ use umec_spec::plan::plan;
 use umec_spec::resource::Resources;
 use umec_wire::Timestamp;
 
-use crate::storm::slow_storm;
+use crate::table::Decoder;
+
+/// What is read here.
+pub(crate) fn decoders() -> Vec<Decoder> {
+    vec![resources_and_the_plan_of_what_is_taken()]
+}
 
 /// One resource of each kind, short, so that a change hits something that matters.
 const RESOURCES: &[&[u8]] = &[
@@ -48,10 +53,9 @@ spec:
 "#,
 ];
 
-#[test]
-fn resources_and_the_plan_of_what_is_taken() {
+fn resources_and_the_plan_of_what_is_taken() -> Decoder {
     let keys = Keys::from_root([7; 32], Timestamp::from_millis(1_763_716_200_000));
-    slow_storm("resources in YAML", RESOURCES, |body| {
+    Decoder::slow("resources", RESOURCES, move |body| {
         let text = String::from_utf8_lossy(body).into_owned();
         match Resources::read([("site.yaml".to_owned(), text)]) {
             Ok(resources) => {
@@ -66,5 +70,5 @@ fn resources_and_the_plan_of_what_is_taken() {
                 false
             }
         }
-    });
+    })
 }

@@ -5,6 +5,8 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
+use crate::table::Decoder;
+
 /// What a plain `cargo test` takes of each decoder, in well under a second unoptimised.
 const CASES_BY_DEFAULT: u64 = 5_000;
 
@@ -49,34 +51,55 @@ const FRAGMENTS: &[&[u8]] = &[
     b">",
 ];
 
-/// Runs all cases through `decode`, which tells whether it took the input, and prints how many it did.
-pub(crate) fn storm(name: &str, seeds: &[&[u8]], decode: impl Fn(&[u8]) -> bool) {
-    run(name, cases(CASES_BY_DEFAULT), seeds, decode);
-}
-
-/// The same for what takes long, such as key agreement: fewer cases by default.
-pub(crate) fn slow_storm(name: &str, seeds: &[&[u8]], decode: impl Fn(&[u8]) -> bool) {
-    run(name, cases(CASES_BY_DEFAULT / 50), seeds, decode);
-}
-
-fn run(name: &str, cases: u64, seeds: &[&[u8]], decode: impl Fn(&[u8]) -> bool) {
-    for seed in seeds {
-        assert!(decode(seed), "{name} refuses its own seed {}", shown(seed));
+/// Throws all cases at each decoder, and prints how many it took.
+pub(crate) fn storm(decoders: Vec<Decoder>) {
+    for mut decoder in decoders {
+        let seeds = decoder.seeds.clone();
+        for seed in &seeds {
+            let is_taken = decoder.take(seed);
+            assert!(
+                is_taken,
+                "{} refuses its seed {}",
+                decoder.name,
+                shown(seed)
+            );
+        }
+        run(&mut decoder, &seeds);
     }
+}
+
+/// Takes each of the inputs as it is, and then changed ones: as many as `storm` takes cases.
+pub(crate) fn replay(decoder: &mut Decoder, inputs: &[Vec<u8>]) {
+    for (case, input) in (0..).zip(inputs) {
+        take(decoder, case, input);
+    }
+    run(decoder, inputs);
+}
+
+fn run(decoder: &mut Decoder, seeds: &[Vec<u8>]) {
+    let cases = cases(if decoder.is_slow {
+        CASES_BY_DEFAULT / 50
+    } else {
+        CASES_BY_DEFAULT
+    });
     let begin = Instant::now();
     let mut taken = 0_u64;
     let mut input = Vec::with_capacity(LONGEST);
     for case in 0..cases {
         let mut random = Random::new(case);
         fill(&mut input, &mut random, seeds);
-        let witness = Witness {
-            name,
-            case,
-            input: &input,
-        };
-        taken += u64::from(decode(witness.input));
+        taken += u64::from(take(decoder, case, &input));
     }
-    report(name, cases, taken, begin.elapsed().as_secs_f64());
+    report(decoder.name, cases, taken, begin.elapsed().as_secs_f64());
+}
+
+fn take(decoder: &mut Decoder, case: u64, input: &[u8]) -> bool {
+    let witness = Witness {
+        name: decoder.name,
+        case,
+        input,
+    };
+    decoder.take(witness.input)
 }
 
 /// Tells what was thrown, where the decoder panics.
@@ -127,14 +150,14 @@ fn shown(input: &[u8]) -> String {
 }
 
 /// Makes the next input: one in eight is bytes of no meaning.
-fn fill(input: &mut Vec<u8>, random: &mut Random, seeds: &[&[u8]]) {
+fn fill(input: &mut Vec<u8>, random: &mut Random, seeds: &[Vec<u8>]) {
     input.clear();
     if seeds.is_empty() || random.below(8) == 0 {
         let length = random.below(64);
         input.extend(std::iter::repeat_with(|| random.byte()).take(length));
         return;
     }
-    input.extend_from_slice(seeds[random.below(seeds.len())]);
+    input.extend_from_slice(&seeds[random.below(seeds.len())]);
     for _ in 0..=random.below(4) {
         change(input, random, seeds);
     }
@@ -142,7 +165,7 @@ fn fill(input: &mut Vec<u8>, random: &mut Random, seeds: &[&[u8]]) {
 }
 
 /// Changes the input in one way.
-fn change(input: &mut Vec<u8>, random: &mut Random, seeds: &[&[u8]]) {
+fn change(input: &mut Vec<u8>, random: &mut Random, seeds: &[Vec<u8>]) {
     let at = random.below(input.len() + 1);
     let end = (at + random.below(9)).min(input.len());
     match random.below(8) {
@@ -171,7 +194,7 @@ fn change(input: &mut Vec<u8>, random: &mut Random, seeds: &[&[u8]]) {
             drop(input.splice(at..at, fragment.iter().copied()));
         }
         _ => {
-            let other = seeds[random.below(seeds.len())];
+            let other = &seeds[random.below(seeds.len())];
             let from = random.below(other.len() + 1);
             input.truncate(at);
             input.extend_from_slice(&other[from..]);

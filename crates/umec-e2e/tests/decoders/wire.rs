@@ -14,7 +14,30 @@ use umec_wire::subject::Subject;
 use umec_wire::trace::TraceParent;
 use umec_wire::{DeviceName, Label, MessageId, NodeName, Pack, Series, Span, Timestamp, Unit};
 
-use crate::storm::storm;
+use crate::table::Decoder;
+
+/// What is read here.
+pub(crate) fn decoders() -> Vec<Decoder> {
+    vec![
+        senml_in_json(),
+        senml_in_cbor(),
+        subjects(),
+        message_ids(),
+        names_of_series(),
+        labels(),
+        spans(),
+        times(),
+        units(),
+        trace_contexts(),
+        signatures(),
+        public_keys(),
+        documents_of_status(),
+        requests_of_commands(),
+        results_of_commands(),
+        problems(),
+        headers_of_events(),
+    ]
+}
 
 const JSON: &[&[u8]] = &[
     br#"[{"bn":"n/d/","bt":1763716200.25,"n":"temperature","u":"Cel","v":21.5}]"#,
@@ -63,13 +86,11 @@ fn takes_json<T: DeserializeOwned + serde::Serialize + PartialEq>(body: &[u8]) -
     true
 }
 
-#[test]
-fn senml_in_json() {
-    storm("SenML in JSON", JSON, |body| takes_pack(Format::Json, body));
+fn senml_in_json() -> Decoder {
+    Decoder::new("senml-json", JSON, |body| takes_pack(Format::Json, body))
 }
 
-#[test]
-fn senml_in_cbor() {
+fn senml_in_cbor() -> Decoder {
     let seeds: Vec<_> = JSON
         .iter()
         .map(|body| encode(Format::Cbor, &read(Format::Json, body).unwrap()))
@@ -77,71 +98,61 @@ fn senml_in_cbor() {
     let mut seeds: Vec<&[u8]> = seeds.iter().map(AsRef::as_ref).collect();
     // A decimal fraction, a map of indefinite length and a field to ignore.
     seeds.push(b"\x9f\xbf\x00\x65n/d/x\x02\xc4\x82\x21\x19\x6a\xb3\x06\x1a\x69\x20\x30\x68\x61x\x82\x01\xf6\xff\xff");
-    storm("SenML in CBOR", &seeds, |body| {
-        takes_pack(Format::Cbor, body)
-    });
+    Decoder::new("senml-cbor", &seeds, |body| takes_pack(Format::Cbor, body))
 }
 
-#[test]
-fn subjects() {
+fn subjects() -> Decoder {
     let seeds: &[&[u8]] = &[
         b"umec.v1.pole-7.meter-3.readings",
         b"umec.v1.pole-7.thermometer-1.command.setpoint",
     ];
-    storm("subject", seeds, takes_text::<Subject>);
+    Decoder::new("subject", seeds, takes_text::<Subject>)
 }
 
-#[test]
-fn message_ids() {
+fn message_ids() -> Decoder {
     let seeds: &[&[u8]] = &[b"meter-3:019aa5ad7640beef:42", b"d:0000000000000000:1"];
-    storm("message id", seeds, takes_text::<MessageId>);
+    Decoder::new("message-id", seeds, takes_text::<MessageId>)
 }
 
-#[test]
-fn names_of_series() {
+fn names_of_series() -> Decoder {
     let seeds: &[&[u8]] = &[b"temperature", b"flow-rate/15m/mean"];
-    storm("series", seeds, takes_text::<Series>);
+    Decoder::new("series", seeds, takes_text::<Series>)
 }
 
-#[test]
-fn labels() {
-    storm("label", &[b"pole-7", b"a"], takes_text::<Label>);
+fn labels() -> Decoder {
+    Decoder::new("label", &[b"pole-7", b"a"], takes_text::<Label>)
 }
 
-#[test]
-fn spans() {
-    storm(
+fn spans() -> Decoder {
+    Decoder::new(
         "duration",
         &[b"500ms", b"7d", b"1500us"],
         takes_text::<Span>,
-    );
+    )
 }
 
-#[test]
-fn times() {
+fn times() -> Decoder {
     let seeds: &[&[u8]] = &[b"2026-11-21T09:30:00Z", b"2023-12-14T04:25:12.634567+01:00"];
-    storm("time", seeds, takes_text::<Timestamp>);
+    Decoder::new("time", seeds, takes_text::<Timestamp>)
 }
 
-#[test]
-fn units() {
-    storm("unit", &[b"Cel", b"kvarh", b"%RH"], takes_text::<Unit>);
+fn units() -> Decoder {
+    Decoder::new("unit", &[b"Cel", b"kvarh", b"%RH"], takes_text::<Unit>)
 }
 
-#[test]
-fn trace_contexts() {
+fn trace_contexts() -> Decoder {
     let seed = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-    storm("traceparent", &[seed], takes_text::<TraceParent>);
+    Decoder::new("traceparent", &[seed], takes_text::<TraceParent>)
 }
 
-#[test]
-fn signatures() {
+fn signature() -> String {
     let pair = KeyPair::new_from_raw(KeyPairType::User, [7; 32]).unwrap();
-    let seed = Signature::sign(&pair, "another", "message", b"")
-        .unwrap()
-        .to_string();
-    let seed = seed.as_bytes();
-    storm("signature", &[seed], |body| {
+    let signature = Signature::sign(&pair, "another", "message", b"");
+    signature.unwrap().to_string()
+}
+
+fn signatures() -> Decoder {
+    Decoder::new("signature", &[signature().as_bytes()], |body| {
         let text = String::from_utf8_lossy(body);
         let signature = text.parse::<Signature>();
         let verified = signature
@@ -149,46 +160,50 @@ fn signatures() {
             .is_ok_and(|s| s.verify("s", "i", b"p").is_ok());
         assert!(!verified, "a signature of another message");
         signature.is_ok()
-    });
-    storm("public key", &[&seed[..56]], takes_text::<PublicKey>);
+    })
 }
 
-#[test]
-fn documents_of_status() {
+fn public_keys() -> Decoder {
+    // A signature begins with the key of who signed.
+    let seed = &signature().into_bytes()[..56];
+    Decoder::new("public-key", &[seed], takes_text::<PublicKey>)
+}
+
+fn documents_of_status() -> Decoder {
     let seeds: &[&[u8]] = &[
         br#"{"state":"up","since":"2026-11-21T09:30:00Z","plugin":"modbus"}"#,
         br#"{"state":"down","reason":{"code":"no-answer","text":"10.0.7.20:502"},"since":"2026-11-21T09:30:00.000001Z","plugin":"modbus","identity":{"manufacturer":"Example","model":"X1"},"metrics":[{"name":"setpoint","unit":"Cel","every":"10s","write":{"min":5,"max":30}}],"problems":{"heater":{"code":"out-of-range","text":"7"}}}"#,
     ];
-    storm("status", seeds, takes_json::<Status>);
+    Decoder::new("status", seeds, takes_json::<Status>)
 }
 
-#[test]
-fn requests_and_results_of_commands() {
+fn requests_of_commands() -> Decoder {
     let requests: &[&[u8]] = &[
         br#"{"id":"c-1","value":21.5,"issuer":"dashboard","expires":"2026-11-21T09:30:10Z"}"#,
         br#"{"id":"c-2","value":true,"issuer":"","expires":"2026-11-21T09:30:10.5Z"}"#,
         br#"{"id":"c-3","issuer":"x","expires":"2026-11-21T09:30:10Z"}"#,
     ];
-    storm("command", requests, takes_json::<CommandRequest>);
+    Decoder::new("command-request", requests, takes_json::<CommandRequest>)
+}
+
+fn results_of_commands() -> Decoder {
     let results: &[&[u8]] = &[
         br#"{"id":"c-1","outcome":"done","value":21.5,"time":"2026-11-21T09:30:10Z"}"#,
         br#"{"id":"c-2","outcome":"refused","reason":{"code":"out-of-range","text":"5 to 30"},"time":"2026-11-21T09:30:10Z"}"#,
     ];
-    storm("result", results, takes_json::<CommandResult>);
+    Decoder::new("command-result", results, takes_json::<CommandResult>)
 }
 
-#[test]
-fn problems() {
+fn problems() -> Decoder {
     let seed = br#"{"type":"/problems/bad-request","title":"t","status":400,"detail":"d","field":"limit"}"#;
-    storm("problem", &[seed], takes_json::<Problem>);
+    Decoder::new("problem", &[seed], takes_json::<Problem>)
 }
 
-#[test]
-fn headers_of_events() {
+fn headers_of_events() -> Decoder {
     let seeds: &[&[u8]] = &[
         b"ce-specversion: 1.0\nce-id: 1\nce-source: /n/d\nce-type: dev.umec.door.opened\nce-time: 2026-11-21T09:30:00Z\nce-subject: lid\nContent-Type: text/plain",
     ];
-    storm("event", seeds, |body| {
+    Decoder::new("event", seeds, |body| {
         let text = String::from_utf8_lossy(body);
         let header = |wanted: &str| {
             let mut lines = text.lines().filter_map(|line| line.split_once(": "));
@@ -209,5 +224,5 @@ fn headers_of_events() {
             Some(event)
         );
         true
-    });
+    })
 }
