@@ -36,6 +36,7 @@ check: ## everything that a machine can judge but the tests: format, lints, docs
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) clippy --package umec-sdk --package umec-gateway --package umec-modbus-line -- -D warnings
 	$(CARGO) clippy --package umec-e2e --features fuzz --example fuzz -- -D warnings
+	$(CARGO) clippy --package umec-gateway --features mimalloc -- -D warnings
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --workspace --no-deps
 	$(CARGO) test --package xtask
 	@if command -v cargo-deny >/dev/null; then cargo deny --offline check bans licenses sources; \

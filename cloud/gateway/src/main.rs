@@ -1,6 +1,7 @@
 //! The program `umec-gateway`.
 
-/// A third less work a record than with the C library's: records are made in one thread and freed in others.
+// Records are made in one thread and freed in others, which the C library's allocator is slow at.
+#[cfg(feature = "mimalloc")]
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
