@@ -75,7 +75,7 @@ impl Ranges {
 
     /// Adds every number from 1 up to, but without, `floor`.
     pub fn close_below(&mut self, floor: u64) {
-        let is_closed = |first: &Range| first.first <= 1 && first.last + 1 >= floor;
+        let is_closed = |first: &Range| first.first <= 1 && first.last.saturating_add(1) >= floor;
         if floor > 1 && !self.0.first().is_some_and(is_closed) {
             self.insert_range(Range {
                 first: 1,
