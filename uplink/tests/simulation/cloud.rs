@@ -122,7 +122,10 @@ impl Kafka {
                 None => self.ending.remove(&key),
             };
         }
-        if record.key.starts_with("_gateway/") {
+        // Who inherits from a gateway writes of it, too, and knows its places no better than it did.
+        let value = record.value.as_deref().unwrap_or_default();
+        let is_of_heir = String::from_utf8_lossy(value).contains("\"heir\"");
+        if record.key.starts_with("_gateway/") && !is_of_heir {
             if self.ending.is_empty() {
                 self.covered_results = self.results;
             }
@@ -161,13 +164,15 @@ impl Kafka {
     ) {
         connection.marks = self.read_marks(&Offsets::new(), machine);
         let others = others.unwrap_or_else(|| machine.predecessors());
+        let known = |boot: &Boot| self.told.get(&format!("_gateway/{boot}")).copied();
+        let inherited = others.iter().map(|boot| known(boot).unwrap_or(0)).min();
         for record in machine.fences(now.wall, &others) {
-            // It is no word of the fenced one.
-            let told = self.told.get(&record.key).copied();
             let key = record.key.clone();
+            let is_own = !others.iter().any(|boot| key == format!("_gateway/{boot}"));
             self.append(record);
-            if let Some(told) = told {
-                self.told.insert(key, told);
+            // Its own first word tells places that it has from others.
+            if let Some(inherited) = inherited.filter(|_| is_own) {
+                self.told.insert(key, inherited);
             }
         }
         connection.marks = self.read_marks(&connection.marks, machine);
